@@ -1,0 +1,97 @@
+//! The admission chain: mutating plugins, then (after the object was validated) validating ones,
+//! in upstream's order. Plugins are pure: what they need to know of the cluster they ask of
+//! [`Lookup`], which the API server answers from its cache.
+
+use model::Value;
+use model::resource::Resource;
+use model::status::Status;
+use model::user::UserInfo;
+use std::sync::Arc;
+
+/// What a request does to its object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// A new object, or a post to a subresource such as `pods/binding`.
+    Create,
+    /// A changed object.
+    Update,
+    /// A deletion.
+    Delete,
+    /// A stream to or through a pod, node or service.
+    Connect,
+}
+
+/// A request as admission sees it.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// What it does.
+    pub operation: Operation,
+    /// To which resource.
+    pub resource: &'a Resource,
+    /// To which subresource; empty for the object itself.
+    pub subresource: &'a str,
+    /// In which namespace; empty for cluster-scoped objects.
+    pub namespace: &'a str,
+    /// The object's name; empty while a generated name is still to be chosen.
+    pub name: &'a str,
+    /// The object as it would be stored (storage version); `Null` for deletions.
+    pub object: Value,
+    /// The object as it is, for updates and deletions.
+    pub old_object: Option<&'a Value>,
+    /// Who asks.
+    pub user: &'a UserInfo,
+    /// Whether nothing will be stored.
+    pub dry_run: bool,
+    /// Texts to send as `Warning:` headers; plugins add to it.
+    pub warnings: Vec<String>,
+    /// Annotations for the audit event; plugins add to it.
+    pub audit_annotations: Vec<(String, String)>,
+}
+
+/// Read access to the cluster for plugins; answers are at most a watch delay old.
+pub trait Lookup: Send + Sync {
+    /// The object, in storage version. `namespace` is empty for cluster-scoped resources.
+    fn get(&self, group: &str, resource: &str, namespace: &str, name: &str) -> Option<Arc<Value>>;
+    /// All objects of a resource, in one namespace or (if empty) everywhere.
+    fn list(&self, group: &str, resource: &str, namespace: &str) -> Vec<Arc<Value>>;
+}
+
+/// One step of the chain.
+pub trait Plugin: Send + Sync {
+    /// Upstream's name of the plugin, such as `ServiceAccount`.
+    fn name(&self) -> &'static str;
+    /// May change `request.object`.
+    fn mutate(&self, _request: &mut Request<'_>, _cluster: &dyn Lookup) -> Result<(), Status> {
+        Ok(())
+    }
+    /// Decides on the object as it will be stored.
+    fn validate(&self, _request: &mut Request<'_>, _cluster: &dyn Lookup) -> Result<(), Status> {
+        Ok(())
+    }
+}
+
+/// The plugins in order.
+pub struct Chain {
+    plugins: Vec<Box<dyn Plugin>>,
+}
+
+impl Chain {
+    /// A chain of the given plugins.
+    pub fn new(plugins: Vec<Box<dyn Plugin>>) -> Self {
+        Self { plugins }
+    }
+
+    /// Runs the mutating half.
+    pub fn mutate(&self, request: &mut Request<'_>, cluster: &dyn Lookup) -> Result<(), Status> {
+        self.plugins
+            .iter()
+            .try_for_each(|p| p.mutate(request, cluster))
+    }
+
+    /// Runs the validating half.
+    pub fn validate(&self, request: &mut Request<'_>, cluster: &dyn Lookup) -> Result<(), Status> {
+        self.plugins
+            .iter()
+            .try_for_each(|p| p.validate(request, cluster))
+    }
+}

@@ -1,0 +1,1 @@
+//! The Kubernetes API over TLS: request pipeline, watch cache, discovery, OpenAPI.

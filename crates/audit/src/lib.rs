@@ -1,0 +1,1 @@
+//! The audit log: policy file, levels and events of the audit.k8s.io API.

@@ -1,0 +1,1 @@
+//! Proptest inputs shared by the workspace's property tests.

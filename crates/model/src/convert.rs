@@ -1,0 +1,1 @@
+//! Conversions between served versions of one kind, and between kinds that share their storage.

@@ -1,0 +1,1 @@
+//! Printer columns and table rows of the built-in kinds, as `kubectl get` shows them.

@@ -1,0 +1,1 @@
+//! Slow and obvious oracles, one per engine, that tests compare against.

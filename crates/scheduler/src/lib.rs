@@ -1,0 +1,1 @@
+//! The loop that binds pods to the nodes that the scheduling engine picks.

@@ -1,0 +1,1 @@
+//! Placement of a pod on nodes as a pure decision.

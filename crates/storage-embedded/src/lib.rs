@@ -1,0 +1,1 @@
+//! The embedded store: durable group commit, history, compaction, backup.

@@ -1,0 +1,1 @@
+//! Encryption at rest as a decorator over any store.
