@@ -1,1 +1,3 @@
 //! Slow and obvious oracles, one per engine, that tests compare against.
+
+pub mod store;

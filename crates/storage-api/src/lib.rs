@@ -12,8 +12,8 @@ use futures::stream::BoxStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The store's logical clock. 0 means "nothing was ever written"; the first write has revision 1
-/// or more.
+/// The store's logical clock. An empty store is at revision 1 (as etcd's is, so that a list of
+/// nothing has a revision that a watch can start from); its first write has revision 2.
 pub type Revision = u64;
 
 /// A key with its value and the revisions that made it.
@@ -154,7 +154,9 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// The store port. All methods may be called concurrently.
 pub trait Store: Send + Sync + 'static {
-    /// The entry at `key` now, or as of revision `at`, with the revision at which it was read.
+    /// The entry at `key` now, or as of revision `at`, with the revision at which it was read
+    /// (`at` if that is given). [`StoreError::Compacted`] and [`StoreError::Future`] if the store
+    /// cannot tell what was or will be at `at`.
     fn get<'a>(
         &'a self,
         key: &'a str,
@@ -195,6 +197,10 @@ pub trait Store: Send + Sync + 'static {
     /// All changes below `prefix` with a revision greater than `after`, then those that come. The
     /// stream ends with an error if it cannot go on (the consumer fell too far behind, the store
     /// closed); it never skips. [`StoreError::Compacted`] if `after` is older than the history.
+    ///
+    /// Once the changes that were there at the start are delivered, and within a second or so of
+    /// any write elsewhere, the stream tells its progress: the `revision` of a batch, empty if
+    /// need be, reaches the store's.
     fn watch<'a>(
         &'a self,
         prefix: &'a str,
@@ -204,8 +210,11 @@ pub trait Store: Send + Sync + 'static {
     /// The newest revision: every write that was acknowledged before this call has at most it.
     fn revision(&self) -> BoxFuture<'_, Result<Revision>>;
 
-    /// Forgets all history before `revision`: reads and watches from before it fail with
-    /// [`StoreError::Compacted`]; the newest version of every key is always kept.
+    /// Forgets all history before `revision`: reads at revisions before it fail with
+    /// [`StoreError::Compacted`], as do watches that would have to deliver changes from before it
+    /// (those whose `after + 1` is less than `revision`); the newest version of every key is
+    /// always kept. Compacting to a revision that is compacted already does nothing;
+    /// [`StoreError::Future`] if it has not happened yet.
     fn compact(&self, revision: Revision) -> BoxFuture<'_, Result<()>>;
 
     /// Bytes that the store takes on its medium, for metrics.
