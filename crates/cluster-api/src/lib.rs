@@ -6,6 +6,10 @@
 //! Objects arrive as encoded JSON ([`Bytes`]), shared with the server's cache, so that a
 //! controller that needs metadata only parses no more than that.
 
+mod follow;
+
+pub use follow::{Pause, Update, follow};
+
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
