@@ -2,6 +2,16 @@
 //! in upstream's order. Plugins are pure: what they need to know of the cluster they ask of
 //! [`Lookup`], which the API server answers from its cache.
 
+mod default_tolerations;
+mod namespace_lifecycle;
+mod priority;
+mod service_account;
+
+pub use default_tolerations::DefaultTolerationSeconds;
+pub use namespace_lifecycle::NamespaceLifecycle;
+pub use priority::Priority;
+pub use service_account::{ServiceAccount, TOKEN_MOUNT, VOLUME_PREFIX};
+
 use model::Value;
 use model::resource::Resource;
 use model::status::Status;
@@ -94,4 +104,14 @@ impl Chain {
             .iter()
             .try_for_each(|p| p.validate(request, cluster))
     }
+}
+
+/// A refusal of the request by one of its plugins, worded as upstream's `NewForbidden`.
+pub fn forbidden(request: &Request<'_>, why: &str) -> Status {
+    Status::forbidden(
+        &request.resource.group,
+        &request.resource.plural,
+        request.name,
+        why,
+    )
 }

@@ -16,7 +16,7 @@ pub struct Status {
     /// The sentence that kubectl prints.
     pub message: String,
     /// What the failure is about; empty parts are left out of the encoding.
-    pub details: Details,
+    pub details: Box<Details>,
 }
 
 /// The `details` of a [`Status`].
@@ -71,7 +71,7 @@ impl Status {
             code,
             reason,
             message: message.into(),
-            details: Details::default(),
+            details: Box::default(),
         }
     }
 
