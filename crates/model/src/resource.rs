@@ -104,6 +104,18 @@ pub struct Subresource {
     pub verbs: Vec<Text>,
 }
 
+/// A field selector of a kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selectable {
+    /// The name that clients write, such as `spec.nodeName`.
+    pub name: Text,
+    /// The paths it reads in the stored object; the first that is not empty counts.
+    pub paths: Vec<Vec<Text>>,
+    /// What a missing field reads as: `false` and `0` for booleans and integers, as upstream's
+    /// typed objects have them; else empty.
+    pub absent: Text,
+}
+
 /// A column of `kubectl get`: its definition in the Table's header. The cells come from
 /// [`Resource::row`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,9 +195,9 @@ pub struct Resource {
     pub subresources: Vec<Subresource>,
     /// Whether `metadata.generation` is kept.
     pub generation: bool,
-    /// Field selectors beyond `metadata.name` and `metadata.namespace`, as upstream names them,
-    /// each with the path it reads.
-    pub selectable: Vec<(Text, Vec<Text>)>,
+    /// Field selectors beyond `metadata.name` and `metadata.namespace`; see
+    /// [`Resource::field_value`].
+    pub selectable: Vec<Selectable>,
     /// Printer columns.
     pub columns: Vec<Column>,
     /// The cells of a table row, one per column. `now` is the time in seconds since the Unix
@@ -221,5 +233,45 @@ impl Resource {
     /// `plural` or `plural.group`.
     pub fn qualified(&self) -> String {
         crate::status::qualified(&self.group, &self.plural)
+    }
+
+    /// The value of a field selector's field in a stored object; `None` if the kind has no such
+    /// field selector.
+    pub fn field_value<'a>(&'a self, object: &'a Value, field: &str) -> Option<Cow<'a, str>> {
+        match field {
+            "metadata.name" => return Some(crate::meta::name(object).into()),
+            "metadata.namespace" if self.namespaced() => {
+                return Some(crate::meta::namespace(object).into());
+            }
+            _ => {}
+        }
+        let selectable = self.selectable.iter().find(|s| s.name == field)?;
+        let found = selectable.paths.iter().find_map(|path| {
+            let value = path.iter().try_fold(object, |v, key| v.get(key.as_ref()))?;
+            let text: Cow<'_, str> = match value {
+                Value::String(s) => s.as_str().into(),
+                Value::Bool(_) | Value::Number(_) => value.to_string().into(),
+                _ => return None,
+            };
+            (!text.is_empty()).then_some(text)
+        });
+        Some(found.unwrap_or(Cow::Borrowed(&selectable.absent)))
+    }
+
+    /// Whether field selectors may name `field`; if not, upstream's message.
+    pub fn check_field(&self, field: &str) -> Result<(), String> {
+        let known = field == "metadata.name"
+            || (field == "metadata.namespace" && self.namespaced())
+            || self.selectable.iter().any(|s| s.name == field);
+        if known {
+            Ok(())
+        } else if self.selectable.is_empty() {
+            let names = "\"metadata.name\", \"metadata.namespace\"";
+            Err(format!(
+                "\"{field}\" is not a known field selector: only {names}"
+            ))
+        } else {
+            Err(format!("field label not supported: {field}"))
+        }
     }
 }
