@@ -48,14 +48,12 @@ impl Plugin for ServiceAccount {
             mount_token(request);
         }
         let pulls = meta::list(&request.object, &["spec", "imagePullSecrets"]).is_empty();
-        if let (true, Some(secrets)) = (pulls, meta::at(&account, &["imagePullSecrets"])) {
-            if secrets.as_array().is_some_and(|s| !s.is_empty()) {
-                meta::set(
-                    &mut request.object,
-                    &["spec", "imagePullSecrets"],
-                    secrets.clone(),
-                );
-            }
+        if let (true, Some(Value::Array(secrets))) = (pulls, account.get("imagePullSecrets")) {
+            meta::set(
+                &mut request.object,
+                &["spec", "imagePullSecrets"],
+                secrets.clone(),
+            );
         }
         Ok(())
     }
