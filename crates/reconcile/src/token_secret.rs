@@ -26,12 +26,12 @@ pub enum Need {
 /// CA certificate (base64, as secrets hold it).
 pub fn reconcile(secret: &Value, account_uid: Option<&str>, certificate: &str) -> Need {
     let annotations = meta::annotations(secret);
-    let Some(account) = annotations
+    if annotations
         .get(NAME_ANNOTATION)
-        .filter(|name| !name.is_empty())
-    else {
+        .is_none_or(|name| name.is_empty())
+    {
         return Need::Nothing;
-    };
+    }
     if meta::text(secret, &["type"]) != TYPE
         || meta::at(secret, &["metadata", "deletionTimestamp"]).is_some()
     {
