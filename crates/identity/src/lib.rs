@@ -1,7 +1,36 @@
 //! Who is asking: cluster CA, client certificates, service-account tokens, authenticator chain.
+//!
+//! The clock is always the caller's ([`Clock`], or a `now` in seconds since the Unix epoch), and
+//! what the cluster holds is asked through [`Objects`]; the only I/O here is on the PKI directory.
+
+mod chain;
+mod files;
+mod kubeconfig;
+mod objects;
+mod pki;
+mod sensitive;
+mod tls;
+mod x509;
+
+pub use chain::Chain;
+pub use files::write_private;
+pub use kubeconfig::Kubeconfig;
+pub use objects::{NoObjects, ObjectState, Objects, PodState, SecretState};
+pub use pki::{ClientCredential, Pki, PkiError, ServingCertificate, ServingNames};
+pub use sensitive::Sensitive;
+pub use tls::Tls;
+pub use x509::ClientCertificates;
 
 use futures::future::BoxFuture;
 use model::user::UserInfo;
+use std::sync::Arc;
+
+/// The current time in seconds since the Unix epoch, as the composition root provides it.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// The extra attribute that names the credential itself in audit events: `JTI=…` for tokens,
+/// `X509SHA256=…` for certificates.
+pub const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
 
 /// What a request brought along to prove who sends it.
 #[derive(Debug, Clone, Copy, Default)]
