@@ -1,13 +1,20 @@
 //! The rules of the built-in kinds: defaulting, strategy and validation, a module per API group.
 
+pub mod core;
+
 use crate::resource::Behavior;
+use crate::validation::names;
 
 /// The rules of `plural` in `group`; a kind without rules of its own gets neutral ones.
-pub fn behavior(_group: &str, _plural: &str) -> Behavior {
-    neutral()
+pub fn behavior(group: &str, plural: &str) -> Behavior {
+    let own = match group {
+        "" => core::behavior(plural),
+        _ => None,
+    };
+    own.unwrap_or_else(neutral)
 }
 
-/// Rules that leave everything as it is.
+/// Rules that leave everything as it is, and accept every name that can stand in a path.
 pub fn neutral() -> Behavior {
     Behavior {
         default: |_, _| {},
@@ -16,6 +23,6 @@ pub fn neutral() -> Behavior {
         validate_create: |_| Vec::new(),
         validate_update: |_, _, _| Vec::new(),
         warnings: |_, _| Vec::new(),
-        validate_name: |_, _| Vec::new(),
+        validate_name: names::object_path_segment,
     }
 }
