@@ -1,34 +1,101 @@
 //! The types of the built-in API: fields, list and map semantics, patch strategies. The data are
 //! exported from upstream's published API types and embedded; descriptions are kept apart,
 //! compressed, and read only when OpenAPI documents are asked for.
+//!
+//! A [`Schema`] is a plain value: the built-in one is shared for the life of the process, others
+//! (for custom resources) can be parsed from the same form.
 
-use crate::Value;
-use crate::field::ErrorList;
+mod conform;
+mod docs;
+mod load;
+mod octets;
+mod scalar;
+mod types;
+
+pub use conform::Conformance;
+pub use docs::{Docs, TypeDocs};
+pub use load::SchemaError;
+pub use types::{
+    Field, ListKind, ListType, MapType, ObjectType, PatchStrategy, RawKind, Type, TypeId,
+};
+
+use crate::resource::Text;
+use std::collections::HashMap;
+use std::sync::OnceLock;
 
 /// All types, by name (`io.k8s.api.core.v1.Pod`).
-#[derive(Debug)]
-pub struct Schema {}
-
-/// What [`Schema::conform`] found.
 #[derive(Debug, Default)]
-pub struct Conformance {
-    /// Paths of fields that the type does not have, as upstream names them in
-    /// `unknown field "spec.foo"`. They have been removed from the value.
-    pub unknown: Vec<String>,
-    /// Values of the wrong type.
-    pub errors: ErrorList,
+pub struct Schema {
+    types: Vec<ObjectType>,
+    names: HashMap<Text, TypeId>,
 }
 
 impl Schema {
-    /// The types of the built-in API.
+    /// The types of the built-in API. Parsed on first use, which takes a few milliseconds.
     pub fn builtin() -> &'static Self {
-        static SCHEMA: Schema = Schema {};
-        &SCHEMA
+        static SCHEMA: OnceLock<Schema> = OnceLock::new();
+        SCHEMA.get_or_init(|| {
+            // The embedded data are checked by a test; were they unreadable, no type would be
+            // known and every object would be refused as one of an unknown type.
+            load::parse(include_str!("schema/types.json")).unwrap_or_default()
+        })
     }
 
-    /// Holds `value` against the type `name`: unknown fields are removed and reported, nulls of
-    /// optional fields are dropped, values of the wrong type are errors.
-    pub fn conform(&self, _name: &str, _value: &mut Value) -> Conformance {
-        Conformance::default()
+    /// Reads types from the exporter's form.
+    pub fn parse(text: &'static str) -> Result<Self, SchemaError> {
+        load::parse(text)
+    }
+
+    /// All types, sorted by name.
+    pub fn types(&self) -> &[ObjectType] {
+        &self.types
+    }
+
+    /// The handle of the type `name`, for repeated look-ups.
+    pub fn id(&self, name: &str) -> Option<TypeId> {
+        self.names.get(name).copied()
+    }
+
+    /// The type behind a handle. Handles of another schema give an arbitrary type or none.
+    pub fn object(&self, id: TypeId) -> Option<&ObjectType> {
+        self.types.get(id.index())
+    }
+
+    /// The type `name`.
+    pub fn get(&self, name: &str) -> Option<&ObjectType> {
+        self.object(self.id(name)?)
+    }
+
+    /// The object type that `ty` refers to, if it is a reference.
+    pub fn resolve(&self, ty: &Type) -> Option<&ObjectType> {
+        match ty {
+            Type::Object(id) => self.object(*id),
+            _ => None,
+        }
+    }
+
+    /// The type at a path of field names below the type `name`. Lists and maps are entered by
+    /// `"*"`: `["spec", "containers", "*", "image"]`.
+    pub fn at(&self, name: &str, path: &[&str]) -> Option<&Type> {
+        let (first, rest) = path.split_first()?;
+        let mut here = &self.get(name)?.field(first)?.ty;
+        for step in rest {
+            here = match here {
+                Type::Object(id) => &self.object(*id)?.field(step)?.ty,
+                Type::List(list) => &list.element,
+                Type::Map(map) => &map.value,
+                _ => return None,
+            };
+        }
+        Some(here)
+    }
+
+    /// The value that the key field `key` of an entry of `list` has when it is absent
+    /// (`"TCP"` for the `protocol` of a container's port).
+    pub fn key_default(&self, list: &ListType, key: &str) -> Option<&crate::Value> {
+        self.resolve(&list.element)?.field(key)?.default.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests;

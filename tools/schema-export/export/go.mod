@@ -1,0 +1,3 @@
+module schema-export/export
+
+go 1.24
