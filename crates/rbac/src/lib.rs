@@ -77,7 +77,7 @@ impl<'a> Attributes<'a> {
     }
 
     /// The same question about a subresource.
-    pub fn sub(self, subresource: &'a str) -> Self {
+    pub fn of_subresource(self, subresource: &'a str) -> Self {
         Self {
             subresource,
             ..self

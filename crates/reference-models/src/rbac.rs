@@ -112,8 +112,7 @@ fn allows(rule: &Rule, a: &Attributes<'_>) -> bool {
         contains(&rule.api_groups, a.group)
             && (contains(&rule.resources, &full)
                 || !a.subresource.is_empty() && rule.resources.contains(&of_any))
-            && (rule.resource_names.is_empty()
-                || rule.resource_names.contains(&a.name.to_owned()))
+            && (rule.resource_names.is_empty() || rule.resource_names.contains(&a.name.to_owned()))
     } else {
         rule.non_resource_urls.iter().any(|url| {
             url == a.path || url.ends_with('*') && a.path.starts_with(url.trim_end_matches('*'))

@@ -355,6 +355,11 @@ impl Body {
 }
 
 impl Vocabulary {
+    /// Whether no rule is known.
+    pub(super) fn is_pristine(&self) -> bool {
+        self.texts.len() == COMMON.len() && self.prefix_lengths.is_empty()
+    }
+
     /// Compiles the rules of a role.
     pub(super) fn compile(&mut self, rules: &[Rule]) -> Body {
         let rules: Box<[_]> = rules.iter().map(|r| self.compile_rule(r)).collect();

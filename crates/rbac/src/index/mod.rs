@@ -431,3 +431,18 @@ impl Slot {
         }
     }
 }
+
+impl Index {
+    /// Whether nothing is remembered of what was removed; tests use it to find leaks.
+    pub fn is_pristine(&self) -> bool {
+        self.is_empty()
+            && self.grants.is_empty()
+            && self.bindings.is_empty()
+            && self.role_ids.is_empty()
+            && self.roles.0.len() == self.free_roles.len()
+            && self.users.is_empty()
+            && self.groups.is_empty()
+            && self.namespaces.len() == 1
+            && self.vocabulary.is_pristine()
+    }
+}

@@ -30,6 +30,16 @@ impl Symbols {
         symbols
     }
 
+    /// How many texts are in use.
+    pub(crate) fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Whether no text is in use.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
     /// The text's number, or [`NONE`].
     pub(crate) fn get(&self, text: &str) -> Sym {
         self.numbers.get(text).copied().unwrap_or(NONE)
