@@ -1,1 +1,14 @@
-//! Loops that carry out reconcile actions.
+//! Loops that carry out what `reconcile` decides. Each controller acts under an identity of its
+//! own through the cluster port, so the default roles bound to it are all it can do.
+
+mod bootstrap;
+mod garbage;
+mod namespace;
+mod per_namespace;
+mod queue;
+mod runtime;
+mod token_secret;
+
+pub use bootstrap::{bootstrap, kubernetes_service};
+pub use queue::Queue;
+pub use runtime::{Controllers, Setup, TokenIssuer, pause};

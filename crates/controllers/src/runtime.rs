@@ -1,0 +1,174 @@
+//! What all controllers share: their set-up, the clock, and carrying out actions.
+
+use cluster_api::{
+    Cluster, DeleteOptions, PatchType, Pause, ResourceRef, Selection, Update, follow,
+};
+use futures::{FutureExt, Stream};
+use model::status::Status;
+use reconcile::{Action, Target};
+use std::sync::Arc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Makes the tokens of legacy token secrets.
+pub trait TokenIssuer: Send + Sync {
+    /// A token of the account for the secret, without expiry; it dies with the secret.
+    fn legacy_token(
+        &self,
+        namespace: &str,
+        account: &str,
+        account_uid: &str,
+        secret: &str,
+    ) -> Result<String, Status>;
+}
+
+/// What the controllers need of the world around them.
+#[derive(Clone)]
+pub struct Setup {
+    /// The cluster as the controller of that name sees it: under
+    /// `system:serviceaccount:kube-system:NAME`.
+    pub cluster: Arc<dyn Fn(&str) -> Arc<dyn Cluster> + Send + Sync>,
+    /// Finds the resource of a kind (`group`, `version`, `kind`), and whether it is namespaced.
+    pub resolve: Arc<dyn Fn(&str, &str, &str) -> Option<(ResourceRef, bool)> + Send + Sync>,
+    /// The cluster's CA certificate, PEM.
+    pub certificate: Arc<str>,
+    /// Signs legacy tokens.
+    pub tokens: Arc<dyn TokenIssuer>,
+}
+
+/// The running controllers.
+pub struct Controllers {
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl Controllers {
+    /// Starts all controllers.
+    pub fn start(setup: &Setup) -> Self {
+        let mut controllers = Self {
+            tasks: JoinSet::new(),
+            stop: CancellationToken::new(),
+        };
+        controllers.add(crate::per_namespace::service_accounts((setup.cluster)(
+            "service-account-controller",
+        )));
+        controllers.add(crate::per_namespace::root_ca(
+            (setup.cluster)("root-ca-cert-publisher"),
+            Arc::clone(&setup.certificate),
+        ));
+        controllers.add(crate::namespace::run((setup.cluster)(
+            "namespace-controller",
+        )));
+        controllers.add(crate::token_secret::run(
+            (setup.cluster)("token-controller"),
+            Arc::clone(&setup.certificate),
+            Arc::clone(&setup.tokens),
+        ));
+        controllers.add(crate::garbage::run(
+            (setup.cluster)("generic-garbage-collector"),
+            Arc::clone(&setup.resolve),
+        ));
+        controllers
+    }
+
+    /// Runs one more loop until the controllers stop.
+    pub fn add(&mut self, controller: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => (),
+                () = controller => (),
+            }
+        });
+    }
+
+    /// Stops all loops and waits for them.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// The pause of every follower: short at first, then longer, never over a minute.
+pub fn pause() -> Pause {
+    Arc::new(|failures| tokio::time::sleep(crate::queue::pause_after(failures)).boxed())
+}
+
+/// Follows a resource of the core group in all namespaces.
+pub(crate) fn follow_core(
+    cluster: &Arc<dyn Cluster>,
+    resource: &str,
+    fields: &str,
+) -> impl Stream<Item = Update> + Send + 'static + use<> {
+    let selection = Selection {
+        fields: fields.to_owned(),
+        ..Selection::default()
+    };
+    follow(
+        Arc::clone(cluster),
+        ResourceRef::core(resource),
+        None,
+        selection,
+        pause(),
+    )
+}
+
+/// The time as the API writes it.
+pub(crate) fn now() -> String {
+    let now = jiff::Timestamp::now();
+    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Carries out actions in order, up to the first that fails.
+pub(crate) async fn execute(cluster: &dyn Cluster, actions: Vec<Action>) -> Result<(), Status> {
+    for action in actions {
+        perform(cluster, action).await?;
+    }
+    Ok(())
+}
+
+async fn perform(cluster: &dyn Cluster, action: Action) -> Result<(), Status> {
+    match action {
+        Action::Create(target, object) => {
+            let (resource, namespace) = address(&target);
+            match cluster.create(&resource, namespace, None, object).await {
+                Err(status) if !status.is_already_exists() => Err(status),
+                _ => Ok(()),
+            }
+        }
+        Action::Update(target, object) => {
+            let (resource, namespace) = address(&target);
+            cluster.update(&resource, namespace, object).await.map(drop)
+        }
+        Action::Patch(target, patch) => {
+            let (resource, namespace) = address(&target);
+            cluster
+                .patch(&resource, namespace, &target.name, patch, PatchType::Merge)
+                .await
+                .map(drop)
+        }
+        Action::Delete(target, uid, propagation) => {
+            let (resource, namespace) = address(&target);
+            let options = DeleteOptions {
+                uid: Some(uid),
+                propagation: propagation.map(reconcile::Propagation::as_str),
+                ..DeleteOptions::default()
+            };
+            match cluster
+                .delete(&resource, namespace, &target.name, options)
+                .await
+            {
+                Err(status) if !status.is_not_found() => Err(status),
+                _ => Ok(()),
+            }
+        }
+    }
+}
+
+fn address(target: &Target) -> (ResourceRef, Option<&str>) {
+    let namespace = (!target.namespace.is_empty()).then_some(target.namespace.as_str());
+    (
+        ResourceRef::new(&target.group, &target.version, &target.resource),
+        namespace,
+    )
+}
