@@ -4,20 +4,29 @@
 //! what the cluster holds is asked through [`Objects`]; the only I/O here is on the PKI directory.
 
 mod chain;
+mod claims;
 mod files;
+mod issuer;
+mod jwt;
+mod keys;
 mod kubeconfig;
 mod objects;
 mod pki;
 mod sensitive;
+mod service_account;
 mod tls;
 mod x509;
 
 pub use chain::Chain;
+pub use claims::Reference;
 pub use files::write_private;
+pub use issuer::{Binding, IssuedToken, TokenIssuer, TokenSpec};
+pub use keys::{Algorithm, ServiceAccountKeys, VerificationKey};
 pub use kubeconfig::Kubeconfig;
 pub use objects::{NoObjects, ObjectState, Objects, PodState, SecretState};
 pub use pki::{ClientCredential, Pki, PkiError, ServingCertificate, ServingNames};
 pub use sensitive::Sensitive;
+pub use service_account::ServiceAccountTokens;
 pub use tls::Tls;
 pub use x509::ClientCertificates;
 
