@@ -21,10 +21,8 @@ pub struct RuleList {
     pub error: String,
 }
 
-/// Decides whether a user may do something. Answers from memory, without waiting.
-pub trait Authorizer: Send + Sync {
-    /// Decides.
-    fn authorize(&self, attributes: &Attributes<'_>) -> Decision;
+/// An authorizer that can also list what it allows.
+pub trait Authorizer: rbac::Authorizer {
     /// What the user may do in `namespace`, for display only.
     fn rules(&self, _user: &UserInfo, _namespace: &str) -> RuleList {
         RuleList::default()
@@ -34,7 +32,7 @@ pub trait Authorizer: Send + Sync {
 /// Asks one authorizer after the other until one has an opinion.
 pub struct Union(pub Vec<Arc<dyn Authorizer>>);
 
-impl Authorizer for Union {
+impl rbac::Authorizer for Union {
     fn authorize(&self, attributes: &Attributes<'_>) -> Decision {
         let mut reasons: Vec<String> = Vec::new();
         for authorizer in &self.0 {
@@ -51,7 +49,9 @@ impl Authorizer for Union {
             reason: reasons.join("\n"),
         }
     }
+}
 
+impl Authorizer for Union {
     fn rules(&self, user: &UserInfo, namespace: &str) -> RuleList {
         let mut all = RuleList::default();
         for authorizer in &self.0 {
@@ -75,16 +75,14 @@ impl Authorizer for Union {
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Masters;
 
-impl Authorizer for Masters {
+impl Authorizer for Masters {}
+
+impl rbac::Authorizer for Masters {
     fn authorize(&self, attributes: &Attributes<'_>) -> Decision {
-        let verdict = if attributes.user.in_group(MASTERS) {
-            Verdict::Allow
+        if attributes.user.in_group(MASTERS) {
+            Decision::allow("")
         } else {
-            Verdict::NoOpinion
-        };
-        Decision {
-            verdict,
-            reason: String::new(),
+            Decision::no_opinion("")
         }
     }
 }
@@ -107,18 +105,17 @@ pub fn is_open_path(path: &str) -> bool {
         )
 }
 
-impl Authorizer for OpenPaths {
+impl Authorizer for OpenPaths {}
+
+impl rbac::Authorizer for OpenPaths {
     fn authorize(&self, attributes: &Attributes<'_>) -> Decision {
         let open = attributes.resource.is_empty()
             && matches!(attributes.verb, "get" | "head")
             && is_open_path(attributes.path);
-        Decision {
-            verdict: if open {
-                Verdict::Allow
-            } else {
-                Verdict::NoOpinion
-            },
-            reason: String::new(),
+        if open {
+            Decision::allow("")
+        } else {
+            Decision::no_opinion("")
         }
     }
 }
@@ -135,6 +132,7 @@ pub fn attributes<'a>(user: &'a UserInfo, info: &'a RequestInfo) -> Attributes<'
         namespace: &info.namespace,
         name: &info.name,
         path: if info.is_resource { "" } else { &info.path },
+        field_selector: info.field_selector.as_ref(),
     }
 }
 

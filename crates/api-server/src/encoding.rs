@@ -198,7 +198,12 @@ mod tests {
 
     #[test]
     fn damaged_values_are_refused() {
-        for stored in [&b""[..], b"\x01\0\0", b"\x02\0\0\0\x01{}", b"\x01\0\0\xff\0{}"] {
+        for stored in [
+            &b""[..],
+            b"\x01\0\0",
+            b"\x02\0\0\0\x01{}",
+            b"\x01\0\0\xff\0{}",
+        ] {
             assert!(Encoded::from_stored(stored, 1).is_err());
         }
     }

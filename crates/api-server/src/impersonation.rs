@@ -5,9 +5,7 @@ use crate::authorization::{Authorizer, require};
 use crate::query::decode;
 use http::HeaderMap;
 use model::status::Status;
-use model::user::{
-    ALL_AUTHENTICATED, ALL_UNAUTHENTICATED, ANONYMOUS, SERVICE_ACCOUNTS, UserInfo,
-};
+use model::user::{ALL_AUTHENTICATED, ALL_UNAUTHENTICATED, ANONYMOUS, SERVICE_ACCOUNTS, UserInfo};
 use rbac::Attributes;
 
 const USER: &str = "impersonate-user";
@@ -52,8 +50,7 @@ pub fn impersonate(
         values.extend(value.to_str().ok().map(str::to_owned));
     }
     if target.name.is_empty() {
-        let other =
-            !target.groups.is_empty() || !target.uid.is_empty() || !target.extra.is_empty();
+        let other = !target.groups.is_empty() || !target.uid.is_empty() || !target.extra.is_empty();
         return if other {
             Err(Status::internal(
                 "requested to impersonate a group, uid or extra without impersonating a user",
@@ -83,6 +80,7 @@ fn authorize(
             namespace,
             name,
             path: "",
+            field_selector: None,
         };
         require(authorizer, &question).map(drop)
     };
@@ -125,21 +123,19 @@ fn complete(target: &mut UserInfo) {
 mod tests {
     use super::*;
     use http::{HeaderName, HeaderValue};
-    use rbac::{Decision, Verdict};
+    use rbac::Decision;
 
     /// Allows impersonation of what starts with `ok` or `system:serviceaccount`.
     struct Some;
-    impl Authorizer for Some {
+    impl Authorizer for Some {}
+    impl rbac::Authorizer for Some {
         fn authorize(&self, a: &Attributes<'_>) -> Decision {
             let allowed = a.verb == "impersonate"
                 && (a.name.starts_with("ok") || a.resource == "serviceaccounts");
-            Decision {
-                verdict: if allowed {
-                    Verdict::Allow
-                } else {
-                    Verdict::NoOpinion
-                },
-                reason: String::new(),
+            if allowed {
+                Decision::allow("")
+            } else {
+                Decision::no_opinion("")
             }
         }
     }
@@ -173,7 +169,10 @@ mod tests {
         for (name, refused) in [
             ("Impersonate-Group", "groups \"no\""),
             ("Impersonate-Uid", "uids.authentication.k8s.io \"no\""),
-            ("Impersonate-Extra-a", "userextras.authentication.k8s.io \"no\""),
+            (
+                "Impersonate-Extra-a",
+                "userextras.authentication.k8s.io \"no\"",
+            ),
         ] {
             let status = run(&[("Impersonate-User", "ok"), (name, "no")]).unwrap_err();
             assert_eq!(status.code, 403);

@@ -217,7 +217,11 @@ mod tests {
                 Offer::Discovery,
                 Some((Media::Json, View::AggregatedDiscovery)),
             ),
-            ("application/json;stream=watch", Offer::Objects, Some((Media::Json, View::Whole))),
+            (
+                "application/json;stream=watch",
+                Offer::Objects,
+                Some((Media::Json, View::Whole)),
+            ),
             ("text/html", Offer::Objects, None),
         ] {
             let got = negotiate(accept, offer).ok().map(|r| (r.media, r.view));

@@ -20,7 +20,10 @@ impl Query {
     /// Parameters that were never text, for calls within the process.
     pub fn of<const N: usize>(pairs: [(&str, &str); N]) -> Self {
         let set = pairs.iter().filter(|(_, value)| !value.is_empty());
-        Self(set.map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
+        Self(
+            set.map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+                .collect(),
+        )
     }
 
     /// The first value of a parameter; `""` if it is not there.

@@ -3,9 +3,10 @@
 
 use crate::query::{Query, decode};
 use http::Method;
+use model::selector::FieldSelector;
 
 /// What a request is about.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct RequestInfo {
     /// Whether it is about API objects; if not, only `verb` and `path` mean anything.
     pub is_resource: bool,
@@ -28,6 +29,8 @@ pub struct RequestInfo {
     pub name: String,
     /// What follows the subresource in the path, for proxies.
     pub rest: String,
+    /// The field selector of a list, watch or deletecollection, if there is one that can be read.
+    pub field_selector: Option<FieldSelector>,
 }
 
 fn method_name(method: &Method) -> &'static str {
@@ -118,30 +121,36 @@ impl RequestInfo {
         match self.verb {
             "get" => {
                 self.verb = if query.flag("watch") { "watch" } else { "list" };
-                self.name_from_selector(query);
+                self.read_selector(query);
             }
-            "watch" => self.name_from_selector(query),
-            "delete" => self.verb = "deletecollection",
+            "watch" => self.read_selector(query),
+            "delete" => {
+                self.verb = "deletecollection";
+                self.read_selector(query);
+            }
             _ => {}
         }
     }
 
     /// A list or watch of one object by its name counts as a request for that object, so that
     /// it can be allowed by name.
-    fn name_from_selector(&mut self, query: &Query) {
-        let selector = query.get("fieldSelector");
-        if selector.is_empty() {
+    fn read_selector(&mut self, query: &Query) {
+        let text = query.get("fieldSelector");
+        if text.is_empty() {
             return;
         }
-        let name = selector.split(',').find_map(|term| {
-            let value = term.strip_prefix("metadata.name=")?;
-            Some(value.strip_prefix('=').unwrap_or(value))
-        });
+        self.field_selector = FieldSelector::parse(text).ok();
+        let terms = self.field_selector.iter().flat_map(|s| &s.terms);
+        let name = terms
+            .filter(|(field, _, equal)| *equal && field == "metadata.name")
+            .map(|(_, value, _)| value.as_str())
+            .next();
         if let Some(name) = name
+            && self.verb != "deletecollection"
             && !matches!(name, "." | "..")
-            && !name.contains(['/', '%', '\\', '='])
+            && !name.contains(['/', '%'])
         {
-            name.clone_into(&mut self.name);
+            self.name = name.to_owned();
         }
     }
 
@@ -238,11 +247,7 @@ mod tests {
                 "/api/v1/watch/namespaces/a/pods/b",
                 "watch |v1 ns=a pods/b/ ",
             ),
-            (
-                "GET",
-                "/api/v1/watch/pods",
-                "watch |v1 ns= pods// ",
-            ),
+            ("GET", "/api/v1/watch/pods", "watch |v1 ns= pods// "),
             (
                 "GET",
                 "/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode",

@@ -117,18 +117,14 @@ impl CachedObject {
 
 /// The values of the resource's selectable fields, in their order.
 fn selectable(resource: &Resource, value: &Value) -> Box<[Box<str>]> {
-    let read = |path: &Vec<model::resource::Text>| -> Box<str> {
-        let found = path
-            .iter()
-            .try_fold(value, |v, step| v.get(step.as_ref()))
-            .unwrap_or(&Value::Null);
-        match found {
-            Value::String(text) => text.as_str().into(),
-            Value::Null => "".into(),
-            other => other.to_string().into(),
-        }
-    };
-    resource.selectable.iter().map(|(_, p)| read(p)).collect()
+    resource
+        .selectable
+        .iter()
+        .map(|s| {
+            let found = resource.field_value(value, &s.name);
+            found.unwrap_or_default().into()
+        })
+        .collect()
 }
 
 /// Which objects of a resource a request is about.
@@ -156,11 +152,6 @@ enum Field {
     Selectable(usize),
 }
 
-/// Upstream shows a selectable boolean as `false` where the object leaves it out.
-fn no_false(value: &str) -> &str {
-    if value == "false" { "" } else { value }
-}
-
 impl Filter {
     /// A filter for objects of `resource` below the key prefix `resource_prefix`, in `namespace`
     /// (all if empty), with `name` (all if empty) and the selectors. Fails with upstream's text
@@ -175,24 +166,20 @@ impl Filter {
     ) -> Result<Self, String> {
         let mut terms = Vec::with_capacity(fields.terms.len());
         for (name, value, equal) in &fields.terms {
+            resource.check_field(name)?;
             let field = match name.as_str() {
                 "metadata.name" => Field::Name,
-                // Upstream knows this field for cluster-scoped kinds too; it is empty there.
                 "metadata.namespace" => Field::Namespace,
                 other => resource
                     .selectable
                     .iter()
-                    .position(|(n, _)| n == other)
+                    .position(|s| s.name == other)
                     .map(Field::Selectable)
                     .ok_or_else(|| format!("field label not supported: {other}"))?,
             };
-            let value = match field {
-                Field::Selectable(_) => no_false(value),
-                Field::Name | Field::Namespace => value,
-            };
             terms.push(Term {
                 field,
-                value: value.to_owned(),
+                value: value.clone(),
                 equal: *equal,
             });
         }
@@ -250,7 +237,7 @@ impl Filter {
             let value = match term.field {
                 Field::Name => object.name(),
                 Field::Namespace => object.namespace(),
-                Field::Selectable(i) => object.fields.get(i).map_or("", |f| no_false(f)),
+                Field::Selectable(i) => object.fields.get(i).map_or("", |f| f),
             };
             (value == term.value) == term.equal
         });
