@@ -18,6 +18,7 @@ pub mod registry;
 pub mod resource;
 pub mod schema;
 pub mod selector;
+mod shape;
 pub mod status;
 pub mod table;
 pub mod user;

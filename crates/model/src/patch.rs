@@ -3,12 +3,14 @@
 
 mod json;
 mod merge;
+mod order;
+mod strategic;
 
 pub use json::json_patch;
 pub use merge::merge_patch;
+pub use strategic::strategic_merge;
 
 use crate::Value;
-use crate::schema::Schema;
 use crate::status::Status;
 
 /// How many operations a JSON patch may hold, as upstream.
@@ -59,16 +61,6 @@ impl PatchError {
             Self::Unsupported(why) => Status::new(500, "", why.clone()),
         }
     }
-}
-
-/// Applies a strategic merge patch to an object of the schema type `name`.
-pub fn strategic_merge(
-    _schema: &Schema,
-    _name: &str,
-    target: &Value,
-    _patch: &Value,
-) -> Result<Value, PatchError> {
-    Ok(target.clone())
 }
 
 /// What Go's JSON decoder calls a value in its errors.
