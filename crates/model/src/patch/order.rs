@@ -17,7 +17,7 @@ impl<'k> Identity<'k> {
     }
 
     /// The identity of an entry.
-    pub(super) fn of<'v>(self, entry: &'v Value) -> Result<&'v Value, PatchError> {
+    pub(super) fn of(self, entry: &Value) -> Result<&Value, PatchError> {
         match (self.0, entry) {
             (None, _) => Ok(entry),
             (Some(key), Value::Object(map)) => map.get(key).ok_or_else(|| no_merge_key(map, key)),
