@@ -5,6 +5,7 @@
 //! A [`Schema`] is a plain value: the built-in one is shared for the life of the process, others
 //! (for custom resources) can be parsed from the same form.
 
+mod complete;
 mod conform;
 mod docs;
 mod load;
@@ -71,6 +72,19 @@ impl Schema {
         match ty {
             Type::Object(id) => self.object(*id),
             _ => None,
+        }
+    }
+
+    /// Whether server-side apply treats the value of `field` as one: atomic lists, maps and
+    /// objects, and everything that has no parts.
+    pub fn is_atomic(&self, field: &Field) -> bool {
+        match &field.ty {
+            Type::Object(id) => {
+                field.atomic || (!field.granular && self.object(*id).is_some_and(|t| t.atomic))
+            }
+            Type::List(list) => list.kind == ListKind::Atomic,
+            Type::Map(map) => map.atomic,
+            _ => true,
         }
     }
 

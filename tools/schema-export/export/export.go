@@ -179,7 +179,7 @@ func (e *Exporter) field(owner reflect.Type, f reflect.StructField, name string,
 	field := Field{
 		Name:     name,
 		Type:     code,
-		Required: !omit && !doc.has("optional"),
+		Required: doc.has("required") || !omit && !doc.has("optional"),
 		Pointer:  f.Type.Kind() == reflect.Pointer,
 		Omit:     omit,
 		Strategy: f.Tag.Get("patchStrategy"),
@@ -188,8 +188,8 @@ func (e *Exporter) field(owner reflect.Type, f reflect.StructField, name string,
 		ListKeys: doc.markers["listMapKey"],
 		MapType:  doc.marker("mapType"),
 	}
-	if doc.marker("structType") == "atomic" {
-		field.MapType = "atomic"
+	if granularity := doc.marker("structType"); granularity != "" {
+		field.MapType = granularity
 	}
 	if named := f.Type; named.Kind() == reflect.Slice || named.Kind() == reflect.Map {
 		// A named list or map type may carry the markers itself.

@@ -204,10 +204,11 @@ func parse(group *ast.CommentGroup) comment {
 // line of dashes. Indented lines stay lines.
 func prose(lines []string) string {
 	var b strings.Builder
+	// The space after a line of prose, or the line break after an indented one.
 	unspace := func() {
-		text := strings.TrimSuffix(b.String(), " ")
+		text := b.String()
 		b.Reset()
-		b.WriteString(text)
+		b.WriteString(text[:max(0, len(text)-1)])
 	}
 	for _, line := range lines {
 		line = strings.TrimRight(line, " ")
@@ -227,8 +228,7 @@ func prose(lines []string) string {
 			b.WriteString(line + " ")
 		}
 	}
-	text := strings.TrimRight(strings.Trim(b.String(), "\n"), " \n")
-	return strings.ReplaceAll(text, `\"`, `"`)
+	return strings.TrimRight(strings.Trim(b.String(), "\n"), " \n")
 }
 
 func (s *sources) typeDoc(t reflect.Type) (comment, error) {

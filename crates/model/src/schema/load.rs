@@ -152,6 +152,7 @@ fn convert(
         patch,
         merge_key: raw.merge_key.map(Text::Borrowed),
         atomic: raw.map_type == "atomic" && matches!(ty, Type::Object(_)),
+        granular: raw.map_type == "granular" && matches!(ty, Type::Object(_)),
         go: raw.go.map(Text::Borrowed),
         ty,
     })

@@ -1,6 +1,7 @@
 //! The scalar types with a syntax of their own: times, quantities, int-or-string.
 
 use crate::Value;
+use crate::quantity::Quantity;
 use serde_json::Number;
 
 /// Go's name for the JSON type of a value, as its decoding errors have it.
@@ -156,55 +157,16 @@ fn parse_time(text: &str) -> Result<jiff::Timestamp, (&str, &'static str)> {
         .map_err(|_| ("day", "range"))
 }
 
-/// The longest quantity that is looked at; longer ones are no quantities in earnest.
-const MAX_QUANTITY: usize = 256;
-
-/// Checks a quantity: a text or a number.
+/// Brings a quantity (a text or a number) to its canonical text.
 pub(super) fn quantity(value: &mut Value) -> Result<(), String> {
-    const SYNTAX: &str = "quantities must match the regular expression \
-         '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
-    let text = match value {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(n) => n.to_string(),
-        _ => return Err(SYNTAX.to_owned()),
-    };
-    if text.len() > MAX_QUANTITY || !quantity_syntax(&text) {
-        return Err(SYNTAX.to_owned());
+    let parsed = match &*value {
+        Value::String(text) => Quantity::parse(text.trim()),
+        other => Quantity::from_value(other),
     }
-    *value = Value::String(text);
+    .map_err(|e| e.to_string())?;
+    let canonical = parsed.to_string();
+    if value.as_str() != Some(&canonical) {
+        *value = Value::String(canonical);
+    }
     Ok(())
-}
-
-fn quantity_syntax(text: &str) -> bool {
-    let number = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let end = number
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(number.len());
-    let (digits, suffix) = number.split_at(end);
-    if !digits.bytes().any(|b| b.is_ascii_digit()) || digits.matches('.').count() > 1 {
-        return false;
-    }
-    let exponent = suffix
-        .strip_prefix(['e', 'E'])
-        .map(|e| e.strip_prefix(['+', '-']).unwrap_or(e))
-        .is_some_and(|e| !e.is_empty() && e.bytes().all(|b| b.is_ascii_digit()));
-    exponent
-        || matches!(
-            suffix,
-            "" | "n"
-                | "u"
-                | "m"
-                | "k"
-                | "M"
-                | "G"
-                | "T"
-                | "P"
-                | "E"
-                | "Ki"
-                | "Mi"
-                | "Gi"
-                | "Ti"
-                | "Pi"
-                | "Ei"
-        )
 }

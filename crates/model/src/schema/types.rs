@@ -75,6 +75,9 @@ pub struct Field {
     /// Whether server-side apply treats the object in this field as one value, whatever its type
     /// says.
     pub atomic: bool,
+    /// Whether server-side apply merges the object in this field field by field, even if its type
+    /// says that it is atomic.
+    pub granular: bool,
     /// The name of the Go type where it does not follow from `ty`, for error texts.
     pub(super) go: Option<Text>,
 }
