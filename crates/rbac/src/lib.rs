@@ -1,13 +1,15 @@
 //! RBAC compiled to an index (`rbac.authorization.k8s.io/v1`), and the other authorizers that
 //! decide from data alone. Every decision carries the rule, role and binding that made it.
 
+pub mod aggregate;
+pub mod bootstrap;
 pub mod index;
 pub mod object;
 pub mod quote;
 pub mod resolve;
 pub mod rule;
 
-pub use index::{Because, Grant, Index, Ruling};
+pub use index::{Because, Grant, Index, Ruling, SubjectRef};
 pub use object::{Binding, MalformedObject, Role, RoleKind, RoleRef, Subject};
 pub use rule::Rule;
 

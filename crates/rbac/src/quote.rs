@@ -26,6 +26,14 @@ pub fn quoted_list<S: AsRef<str>>(texts: &[S]) -> String {
 /// Appends `text` as [`quoted`] writes it.
 pub(crate) fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
+    if text
+        .bytes()
+        .all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\')
+    {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),

@@ -209,7 +209,7 @@ fn as_allowed(because: rbac::Because<'_>) -> Allowed {
         namespace: because.binding_namespace.to_owned(),
         binding: because.binding.to_owned(),
         rule: because.rule,
-        subject: because.subject,
+        subject: because.subject.to_subject(),
     }
 }
 

@@ -7,11 +7,10 @@ use crate::quote::push_quoted;
 use crate::{Attributes, Authorizer, Decision, Verdict};
 use model::user::{SERVICE_ACCOUNT_PREFIX, UserInfo};
 use smallvec::SmallVec;
-use std::fmt::Write;
 use std::sync::Arc;
 
 /// The objects behind a yes: a rule of a role, through a binding, to a subject.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Because<'a> {
     /// The RoleBinding's namespace; empty for a ClusterRoleBinding.
     pub binding_namespace: &'a str,
@@ -24,7 +23,34 @@ pub struct Because<'a> {
     /// Which of the role's rules, counted from 0.
     pub rule: usize,
     /// The subject of the binding that matched.
-    pub subject: Subject,
+    pub subject: SubjectRef<'a>,
+}
+
+/// A [`Subject`] whose texts are the index's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SubjectRef<'a> {
+    /// A user, by name.
+    User(&'a str),
+    /// Everyone in a group.
+    Group(&'a str),
+    /// A service account.
+    ServiceAccount {
+        /// The account's namespace.
+        namespace: &'a str,
+        /// The account's name.
+        name: &'a str,
+    },
+}
+
+impl SubjectRef<'_> {
+    /// The subject with texts of its own.
+    pub fn to_subject(self) -> Subject {
+        match self {
+            Self::User(name) => Subject::User(name.to_owned()),
+            Self::Group(name) => Subject::Group(name.to_owned()),
+            Self::ServiceAccount { namespace, name } => Subject::account(namespace, name),
+        }
+    }
 }
 
 impl Because<'_> {
@@ -36,6 +62,32 @@ impl Because<'_> {
             "RoleBinding"
         }
     }
+
+    /// Appends what `Display` writes.
+    fn push_to(&self, out: &mut String) {
+        out.push_str(self.binding_kind());
+        out.push(' ');
+        push_pair(out, self.binding, self.binding_namespace);
+        out.push_str(" of ");
+        out.push_str(self.role_kind.as_str());
+        out.push(' ');
+        push_quoted(out, self.role);
+        out.push_str(" to ");
+        match self.subject {
+            SubjectRef::User(name) => {
+                out.push_str("User ");
+                push_quoted(out, name);
+            }
+            SubjectRef::Group(name) => {
+                out.push_str("Group ");
+                push_quoted(out, name);
+            }
+            SubjectRef::ServiceAccount { namespace, name } => {
+                out.push_str("ServiceAccount ");
+                push_pair(out, name, namespace);
+            }
+        }
+    }
 }
 
 impl std::fmt::Display for Because<'_> {
@@ -43,38 +95,20 @@ impl std::fmt::Display for Because<'_> {
     /// `RoleBinding "b/ns" of Role "r" to ServiceAccount "name/ns"`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut text = String::new();
-        text.push_str(self.binding_kind());
-        text.push(' ');
-        push_pair(&mut text, self.binding, self.binding_namespace);
-        text.push_str(" of ");
-        text.push_str(self.role_kind.as_str());
-        text.push(' ');
-        push_quoted(&mut text, self.role);
-        text.push_str(" to ");
-        match &self.subject {
-            Subject::User(name) => {
-                text.push_str("User ");
-                push_quoted(&mut text, name);
-            }
-            Subject::Group(name) => {
-                text.push_str("Group ");
-                push_quoted(&mut text, name);
-            }
-            Subject::ServiceAccount { namespace, name } => {
-                text.push_str("ServiceAccount ");
-                push_pair(&mut text, name, namespace);
-            }
-        }
+        self.push_to(&mut text);
         f.write_str(&text)
     }
 }
 
 /// `"name/namespace"`, or `"name"` without a namespace.
 fn push_pair(out: &mut String, name: &str, namespace: &str) {
-    if namespace.is_empty() {
-        push_quoted(out, name);
-    } else {
-        push_quoted(out, &format!("{name}/{namespace}"));
+    push_quoted(out, name);
+    if !namespace.is_empty() {
+        // Namespaces hold nothing that `push_quoted` would write otherwise.
+        out.pop();
+        out.push('/');
+        out.push_str(namespace);
+        out.push('"');
     }
 }
 
@@ -139,7 +173,7 @@ impl Index {
     }
 
     /// The first subject of a binding that matches the user, as upstream picks it.
-    fn matching_subject(&self, bound: &Bound, user: &UserInfo) -> Option<Subject> {
+    fn matching_subject(&self, bound: &Bound, user: &UserInfo) -> Option<SubjectRef<'_>> {
         let own = self.users.get(&user.name);
         bound
             .subjects
@@ -152,15 +186,15 @@ impl Index {
     }
 
     /// A subject in words.
-    pub(super) fn subject(&self, subject: BoundSubject) -> Subject {
+    pub(super) fn subject(&self, subject: BoundSubject) -> SubjectRef<'_> {
         match subject {
-            BoundSubject::User(symbol) => Subject::User(self.users.text(symbol).to_owned()),
-            BoundSubject::Group(symbol) => Subject::Group(self.groups.text(symbol).to_owned()),
+            BoundSubject::User(symbol) => SubjectRef::User(self.users.text(symbol)),
+            BoundSubject::Group(symbol) => SubjectRef::Group(self.groups.text(symbol)),
             BoundSubject::Account(symbol) => {
                 let text = self.users.text(symbol);
                 let text = text.strip_prefix(SERVICE_ACCOUNT_PREFIX).unwrap_or(text);
                 let (namespace, name) = text.split_once(':').unwrap_or(("", text));
-                Subject::account(namespace, name)
+                SubjectRef::ServiceAccount { namespace, name }
             }
         }
     }
@@ -260,10 +294,10 @@ impl<'a> Ruling<'a> {
     pub fn reason(&self) -> String {
         match self.outcome {
             Outcome::Allowed { .. } => {
-                let mut text = String::from("RBAC: allowed by ");
+                let mut text = String::with_capacity(128);
+                text.push_str("RBAC: allowed by ");
                 if let Some(because) = self.because() {
-                    // Writing to a String cannot fail.
-                    let _ = write!(text, "{because}");
+                    because.push_to(&mut text);
                 }
                 text
             }

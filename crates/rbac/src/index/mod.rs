@@ -13,7 +13,7 @@ mod symbols;
 mod who_can;
 
 pub(crate) use decide::aggregate_errors;
-pub use decide::{Because, Ruling};
+pub use decide::{Because, Ruling, SubjectRef};
 pub use who_can::Grant;
 
 use crate::object::{Binding, MalformedObject, Role, RoleKind, Subject};
