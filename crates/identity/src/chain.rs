@@ -104,11 +104,11 @@ mod tests {
         let certificate = [CertificateDer::from(vec![1])];
         let some = Credentials {
             bearer: Some("t"),
-            certificates: &[],
+            ..Credentials::default()
         };
         let certified = Credentials {
-            bearer: None,
             certificates: &certificate,
+            ..Credentials::default()
         };
         let none = Credentials::default();
         type Case<'a> = (

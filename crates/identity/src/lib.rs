@@ -49,6 +49,9 @@ pub struct Credentials<'a> {
     /// The client's certificate chain in DER, leaf first, as the TLS layer took it (possession of
     /// the leaf's key is proven, the chain is not verified yet).
     pub certificates: &'a [rustls::pki_types::CertificateDer<'static>],
+    /// The audiences that a token must be meant for (one of them); the API's own if empty. Only
+    /// TokenReview asks for others.
+    pub audiences: &'a [String],
 }
 
 /// Who it is.

@@ -197,7 +197,7 @@ impl Authenticator for ServiceAccountTokens {
         credentials: &'a Credentials<'a>,
     ) -> BoxFuture<'a, Result<Option<Identity>, Rejection>> {
         let answer = match credentials.bearer {
-            Some(token) => self.identify(token, &[]),
+            Some(token) => self.identify(token, credentials.audiences),
             None => Ok(None),
         };
         Box::pin(std::future::ready(answer))
