@@ -2,7 +2,7 @@
 //! objects with owners are held, so that its memory follows their number.
 
 use crate::queue::Queue;
-use crate::runtime::{execute, pause};
+use crate::runtime::{Resolve, execute, pause};
 use bytes::Bytes;
 use cluster_api::{Cluster, ResourceRef, Selection, Update, follow};
 use futures::stream::{SelectAll, StreamExt};
@@ -16,7 +16,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 type Uid = String;
-type Resolve = Arc<dyn Fn(&str, &str, &str) -> Option<(ResourceRef, bool)> + Send + Sync>;
 
 /// What the collector reads of an object.
 #[derive(Debug, Clone, Default, Deserialize)]

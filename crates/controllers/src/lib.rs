@@ -11,4 +11,4 @@ mod token_secret;
 
 pub use bootstrap::{bootstrap, kubernetes_service};
 pub use queue::Queue;
-pub use runtime::{Controllers, Setup, TokenIssuer, pause};
+pub use runtime::{ClusterFor, Controllers, Resolve, Setup, TokenIssuer, pause};

@@ -22,14 +22,20 @@ pub trait TokenIssuer: Send + Sync {
     ) -> Result<String, Status>;
 }
 
+/// Gives the cluster as the controller of a name sees it.
+pub type ClusterFor = Arc<dyn Fn(&str) -> Arc<dyn Cluster> + Send + Sync>;
+
+/// Finds the resource of a kind (`group`, `version`, `kind`), and whether it is namespaced.
+pub type Resolve = Arc<dyn Fn(&str, &str, &str) -> Option<(ResourceRef, bool)> + Send + Sync>;
+
 /// What the controllers need of the world around them.
 #[derive(Clone)]
 pub struct Setup {
     /// The cluster as the controller of that name sees it: under
     /// `system:serviceaccount:kube-system:NAME`.
-    pub cluster: Arc<dyn Fn(&str) -> Arc<dyn Cluster> + Send + Sync>,
+    pub cluster: ClusterFor,
     /// Finds the resource of a kind (`group`, `version`, `kind`), and whether it is namespaced.
-    pub resolve: Arc<dyn Fn(&str, &str, &str) -> Option<(ResourceRef, bool)> + Send + Sync>,
+    pub resolve: Resolve,
     /// The cluster's CA certificate, PEM.
     pub certificate: Arc<str>,
     /// Signs legacy tokens.

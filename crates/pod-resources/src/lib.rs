@@ -1,1 +1,5 @@
-//! Effective requests and limits of a pod, its QoS class, and quota arithmetic.
+//! What a pod asks of its node: effective requests and limits, and the QoS class that follows.
+
+mod effective;
+
+pub use effective::{Resources, limits, requests};
