@@ -7,8 +7,10 @@
 //! controller that needs metadata only parses no more than that.
 
 mod follow;
+mod record;
 
 pub use follow::{Pause, Update, follow};
+pub use record::{Severity, event};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
