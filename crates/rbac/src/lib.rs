@@ -3,6 +3,7 @@
 
 pub mod aggregate;
 pub mod bootstrap;
+pub mod escalation;
 pub mod index;
 pub mod object;
 pub mod quote;
