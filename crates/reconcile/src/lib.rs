@@ -3,6 +3,7 @@
 
 pub mod garbage;
 pub mod namespace;
+pub mod rbac;
 pub mod root_ca;
 pub mod service_account;
 pub mod token_secret;
