@@ -2,14 +2,18 @@
 //! in upstream's order. Plugins are pure: what they need to know of the cluster they ask of
 //! [`Lookup`], which the API server answers from its cache.
 
+mod certificates;
 mod default_tolerations;
 mod namespace_lifecycle;
 mod priority;
+mod rbac_escalation;
 mod service_account;
 
+pub use certificates::Certificates;
 pub use default_tolerations::DefaultTolerationSeconds;
 pub use namespace_lifecycle::NamespaceLifecycle;
 pub use priority::Priority;
+pub use rbac_escalation::{RbacEscalation, RbacView};
 pub use service_account::{ServiceAccount, TOKEN_MOUNT, VOLUME_PREFIX};
 
 use model::Value;

@@ -6,9 +6,11 @@ mod garbage;
 mod namespace;
 mod per_namespace;
 mod queue;
+mod rbac;
 mod runtime;
 mod token_secret;
 
 pub use bootstrap::{bootstrap, kubernetes_service};
 pub use queue::Queue;
+pub use rbac::bootstrap_rbac;
 pub use runtime::{ClusterFor, Controllers, Resolve, Setup, TokenIssuer, pause};

@@ -70,6 +70,9 @@ impl Controllers {
             Arc::clone(&setup.certificate),
             Arc::clone(&setup.tokens),
         ));
+        controllers.add(crate::rbac::aggregate((setup.cluster)(
+            "clusterrole-aggregation-controller",
+        )));
         controllers.add(crate::garbage::run(
             (setup.cluster)("generic-garbage-collector"),
             Arc::clone(&setup.resolve),
@@ -106,17 +109,20 @@ pub(crate) fn follow_core(
     resource: &str,
     fields: &str,
 ) -> impl Stream<Item = Update> + Send + 'static + use<> {
+    follow_resource(cluster, ResourceRef::core(resource), fields)
+}
+
+/// Follows a resource in all namespaces.
+pub(crate) fn follow_resource(
+    cluster: &Arc<dyn Cluster>,
+    resource: ResourceRef,
+    fields: &str,
+) -> impl Stream<Item = Update> + Send + 'static + use<> {
     let selection = Selection {
         fields: fields.to_owned(),
         ..Selection::default()
     };
-    follow(
-        Arc::clone(cluster),
-        ResourceRef::core(resource),
-        None,
-        selection,
-        pause(),
-    )
+    follow(Arc::clone(cluster), resource, None, selection, pause())
 }
 
 /// The time as the API writes it.
