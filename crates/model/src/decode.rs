@@ -1,14 +1,33 @@
 //! Request bodies and manifests to values: JSON and YAML, strictly, with duplicates and depth
 //! noticed.
+//!
+//! JSON is read as Go's decoder reads it (its error texts, invalid UTF-8 replaced, the last of
+//! several equal keys wins). YAML is read as upstream's parser reads it, which follows YAML 1.1
+//! where that matters: `yes`, `no`, `on`, `off`, `y` and `n` are booleans, `0644` is octal.
+
+mod json;
+mod position;
+mod scalar;
+mod split;
+mod yaml;
+
+pub use position::{Position, Positions};
 
 use crate::Value;
+
+/// How deep lists and objects may nest. Upstream stops at 10,000; nothing that means anything
+/// nests a hundredth of that, and every recursion over an object is bounded by this one number.
+pub const MAX_DEPTH: usize = 256;
+
+/// How many repeated fields are reported, as upstream.
+const MAX_DUPLICATES: usize = 100;
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// RFC 8259.
     Json,
-    /// YAML 1.2 (with upstream's YAML 1.1 booleans left as upstream's parser reads them).
+    /// YAML (with upstream's YAML 1.1 booleans).
     Yaml,
 }
 
@@ -20,20 +39,73 @@ pub struct Decoded {
     /// Paths of fields that stood more than once, as upstream names them in
     /// `duplicate field "spec.foo"`.
     pub duplicates: Vec<String>,
+    /// What strict decoding says of the repeated fields, in upstream's words: a text per field
+    /// for JSON, one text for all of them for YAML.
+    pub strict_errors: Vec<String>,
 }
 
 /// Why a body could not be decoded; upstream-like text, with line and column where known.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct DecodeError(pub String);
-
-/// Decodes one document.
-pub fn decode(bytes: &[u8], format: Format) -> Result<Decoded, DecodeError> {
-    let _ = format;
-    serde_json::from_slice(bytes)
-        .map(|value| Decoded {
-            value,
-            duplicates: Vec::new(),
-        })
-        .map_err(|e| DecodeError(e.to_string()))
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct DecodeError {
+    /// What is wrong.
+    pub text: String,
+    /// Where, if known.
+    pub position: Option<Position>,
 }
+
+impl DecodeError {
+    fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            position: None,
+        }
+    }
+}
+
+/// One document of a file.
+#[derive(Debug)]
+pub struct Document {
+    /// The decoded document.
+    pub decoded: Decoded,
+    /// Where each of its fields stands in the file.
+    pub positions: Positions,
+}
+
+/// Decodes one document: a request body. Of several YAML documents the first is read, as upstream.
+pub fn decode(bytes: &[u8], format: Format) -> Result<Decoded, DecodeError> {
+    match format {
+        Format::Json => match std::str::from_utf8(bytes) {
+            Ok(text) => json::parse(text),
+            Err(_) => json::parse(&String::from_utf8_lossy(bytes)),
+        },
+        Format::Yaml => {
+            let text = std::str::from_utf8(bytes).map_err(|e| not_utf8(bytes, e.valid_up_to()))?;
+            let first = split::chunks(text).next().unwrap_or_default();
+            yaml::parse(&first, None)
+        }
+    }
+}
+
+/// The documents of a file of manifests (YAML, of which JSON is a part), with positions. Empty
+/// documents are passed over. A document that cannot be read is an error of its own; those after
+/// it are still read.
+pub fn documents(text: &str) -> impl Iterator<Item = Result<Document, DecodeError>> + '_ {
+    split::chunks(text).filter_map(|chunk| {
+        let mut positions = Positions::default();
+        match yaml::parse(&chunk, Some(&mut positions)) {
+            Ok(decoded) if decoded.value.is_null() => None,
+            Ok(decoded) => Some(Ok(Document { decoded, positions })),
+            Err(error) => Some(Err(error)),
+        }
+    })
+}
+
+fn not_utf8(bytes: &[u8], at: usize) -> DecodeError {
+    let before = bytes.get(..at).unwrap_or_default();
+    let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+    DecodeError::new(format!("yaml: line {line}: invalid UTF-8"))
+}
+
+#[cfg(test)]
+mod tests;
