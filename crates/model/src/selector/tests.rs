@@ -3,9 +3,14 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
 
+/// A selector, labels, and whether they match.
+type Labelled = (&'static str, &'static [(&'static str, &'static str)], bool);
+/// A field selector and its terms.
+type Fields = (&'static str, &'static [(&'static str, &'static str, bool)]);
+
 #[test]
 fn text_form_matches() {
-    let cases: &[(&str, &[(&str, &str)], bool)] = &[
+    let cases: &[Labelled] = &[
         ("", &[], true),
         ("a=b", &[("a", "b")], true),
         ("a==b", &[("a", "c")], false),
@@ -163,7 +168,7 @@ fn object_form() {
 
 #[test]
 fn field_selectors() {
-    let cases: &[(&str, &[(&str, &str, bool)])] = &[
+    let cases: &[Fields] = &[
         ("", &[]),
         (",", &[]),
         ("a=b", &[("a", "b", true)]),
