@@ -3,7 +3,7 @@
 
 use super::at::{At, Report};
 use super::names;
-use super::read::{entries, get, int, is_blank, is_true, list, text, texts};
+use super::read::{entries, get, int, is_true, list, text, texts};
 use crate::Value;
 use crate::field::ErrorList;
 
@@ -251,9 +251,8 @@ pub fn validate_update(metadata: &Value, old: &Value, at: &At<'_>, errors: &mut 
 
 /// Reports a change of the field `key`, in upstream's words.
 pub fn immutable_field(value: &Value, old: &Value, key: &str, at: &At<'_>, errors: &mut ErrorList) {
-    let (new, was) = (value.get(key), old.get(key));
-    let equal = new == was || super::read::same_field(value, old, key);
-    if !equal && !(is_blank(new) && is_blank(was)) {
+    let new = value.get(key);
+    if new != old.get(key) && !super::read::same_field(value, old, key) {
         errors.invalid(
             &at.child(key),
             new.cloned().unwrap_or_default(),

@@ -115,6 +115,10 @@ fn field_ref(source: &mut Map) {
     if let Some(field) = fill::map(source, "fieldRef") {
         fill::text(field, "apiVersion", "v1");
     }
+    if let Some(resource) = fill::map(source, "resourceFieldRef") {
+        // A plain struct in Go, so always shown.
+        fill::absent(resource, "divisor", "0");
+    }
 }
 
 /// The pull policy of an image without one: `Always` for the tag `latest`, also when it is only

@@ -1,6 +1,6 @@
 //! Pod templates as they stand inside other objects (deployments, jobs, …).
 
-use super::pod_defaults;
+use super::{pod_defaults, pod_spec};
 use crate::Value;
 use crate::field::ErrorList;
 use crate::validation::at::{At, Report};
@@ -26,9 +26,11 @@ pub fn validate(template: &Value, at: &At<'_>, errors: &mut ErrorList) {
     object_meta::labels(metadata, "labels", at, errors);
     object_meta::annotations(metadata, at, errors);
     let spec = template.get("spec").unwrap_or(&Value::Null);
+    let spec_at = at.child("spec");
+    pod_spec::validate(spec, &pod_spec::Context::template(), &spec_at, errors);
     if !list(spec, "ephemeralContainers").is_empty() {
         errors.forbidden(
-            &at.child("spec").child("ephemeralContainers"),
+            &spec_at.child("ephemeralContainers"),
             "ephemeral containers not allowed in pod template",
         );
     }
