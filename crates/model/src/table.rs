@@ -25,10 +25,13 @@ use crate::resource::Column;
 pub struct Printer {
     /// The columns.
     pub columns: &'static [Column],
-    /// The cells of an object in stored form, one per column; `now` is in seconds since the Unix
-    /// epoch.
-    pub row: fn(object: &Value, now: i64) -> Vec<Value>,
+    /// The cells.
+    pub row: Row,
 }
+
+/// Makes the cells of an object in stored form, one per column; the time now is given in seconds
+/// since the Unix epoch.
+pub type Row = fn(object: &Value, now: i64) -> Vec<Value>;
 
 /// The printer of `plural` in `group`; kinds without columns of their own are shown by name and
 /// time of creation, as upstream does.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::schema::Schema;
 use std::collections::HashSet;
 
 #[test]
@@ -44,6 +45,7 @@ fn every_resource_is_complete() {
         assert!(!r.verbs.is_empty(), "{} has no verbs", r.plural);
         for v in &r.versions {
             assert!(v.schema.ends_with(&format!(".{}.{}", v.name, r.kind)));
+            assert!(Schema::builtin().get(&v.schema).is_some(), "{}", v.schema);
         }
         let row = (r.row)(&serde_json::json!({"metadata": {"name": "x"}}), 0);
         assert_eq!(row.len(), r.columns.len(), "{}", r.plural);

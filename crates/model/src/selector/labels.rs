@@ -2,6 +2,7 @@
 
 use super::{SelectorError, parser};
 use crate::field::{FieldError, Path};
+use crate::validation::names;
 use crate::{Value, meta};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -78,7 +79,7 @@ impl Requirement {
             }
         }
         for (i, value) in values.iter().enumerate() {
-            let faults = label_value_faults(value);
+            let faults = names::label_value(value);
             if !faults.is_empty() {
                 errors.push(FieldError::invalid(
                     &path.index(i).key(key),
@@ -271,80 +272,10 @@ impl fmt::Display for LabelSelector {
 
 /// Checks a label's name.
 pub(super) fn check_key(key: &str, path: &Path) -> Result<(), FieldError> {
-    let faults = qualified_name_faults(key);
+    let faults = names::qualified_name(key);
     if faults.is_empty() {
         Ok(())
     } else {
         Err(FieldError::invalid(path, key, faults.join("; ")))
     }
-}
-
-const QUALIFIED: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start \
-                         and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or \
-                         '123-abc', regex used for validation is \
-                         '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-
-fn qualified_name_faults(key: &str) -> Vec<String> {
-    let mut faults = Vec::new();
-    let name = match key.rsplit_once('/') {
-        None => key,
-        Some((prefix, _)) if prefix.contains('/') => {
-            return vec![format!(
-                "a qualified name {QUALIFIED} with an optional DNS subdomain prefix and '/' \
-                 (e.g. 'example.com/MyName')"
-            )];
-        }
-        Some((prefix, name)) => {
-            if prefix.is_empty() {
-                faults.push("prefix part must be non-empty".to_owned());
-            } else if !prefix.split('.').all(is_dns_label) || prefix.len() > 253 {
-                faults.push(
-                    "prefix part a lowercase RFC 1123 subdomain must consist of lower case \
-                     alphanumeric characters, '-' or '.', and must start and end with an \
-                     alphanumeric character (e.g. 'example.com', regex used for validation is \
-                     '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-                        .to_owned(),
-                );
-            }
-            name
-        }
-    };
-    if name.is_empty() {
-        faults.push("name part must be non-empty".to_owned());
-    } else if name.len() > 63 {
-        faults.push("name part must be no more than 63 characters".to_owned());
-    }
-    if !is_qualified(name) {
-        faults.push(format!("name part {QUALIFIED}"));
-    }
-    faults
-}
-
-fn label_value_faults(value: &str) -> Vec<String> {
-    let mut faults = Vec::new();
-    if value.len() > 63 {
-        faults.push("must be no more than 63 characters".to_owned());
-    }
-    if !value.is_empty() && !is_qualified(value) {
-        faults.push(
-            "a valid label must be an empty string or consist of alphanumeric characters, '-', \
-             '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  \
-             or 'my_value',  or '12345', regex used for validation is \
-             '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-                .to_owned(),
-        );
-    }
-    faults
-}
-
-fn is_qualified(text: &str) -> bool {
-    let edge = |c: char| c.is_ascii_alphanumeric();
-    text.starts_with(edge)
-        && text.ends_with(edge)
-        && text.chars().all(|c| edge(c) || "-_.".contains(c))
-}
-
-fn is_dns_label(text: &str) -> bool {
-    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.starts_with(edge) && text.ends_with(edge) && text.chars().all(|c| edge(c) || c == '-')
 }
