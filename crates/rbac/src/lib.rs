@@ -5,6 +5,7 @@ pub mod aggregate;
 pub mod bootstrap;
 pub mod escalation;
 pub mod index;
+pub mod node;
 pub mod object;
 pub mod quote;
 pub mod resolve;

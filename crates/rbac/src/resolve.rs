@@ -1,7 +1,7 @@
 //! The rules that apply to a user (upstream's `RulesFor`), as SelfSubjectRulesReview lists them
 //! and escalation checks compare them.
 
-use crate::index::Index;
+use crate::index::{Index, aggregate_errors};
 use crate::rule::Rule;
 use model::user::UserInfo;
 use model::{Map, Value};
@@ -33,41 +33,88 @@ impl Index {
 }
 
 impl Rules {
-    /// The `status` of a SelfSubjectRulesReview: rules on resources and on paths apart.
-    pub fn review_status(&self) -> Value {
-        let list = |texts: &[String]| Value::from(texts.to_vec());
-        let mut resource_rules = Vec::new();
-        let mut url_rules = Vec::new();
-        for rule in &self.rules {
-            if !rule.resources.is_empty() {
-                let mut out = Map::new();
-                out.insert("verbs".to_owned(), list(&rule.verbs));
-                for (name, texts) in [
+    /// `authorization.k8s.io/v1` ResourceRule objects, one per rule on resources.
+    pub fn resource_rules(&self) -> Vec<Value> {
+        self.rules
+            .iter()
+            .filter(|rule| !rule.resources.is_empty())
+            .map(|rule| {
+                object([
+                    ("verbs", &rule.verbs),
                     ("apiGroups", &rule.api_groups),
                     ("resources", &rule.resources),
                     ("resourceNames", &rule.resource_names),
-                ] {
-                    if !texts.is_empty() {
-                        out.insert(name.to_owned(), list(texts));
-                    }
-                }
-                resource_rules.push(Value::Object(out));
-            }
-            if !rule.non_resource_urls.is_empty() {
-                let mut out = Map::new();
-                out.insert("verbs".to_owned(), list(&rule.verbs));
-                out.insert("nonResourceURLs".to_owned(), list(&rule.non_resource_urls));
-                url_rules.push(Value::Object(out));
-            }
+                ])
+            })
+            .collect()
+    }
+
+    /// `authorization.k8s.io/v1` NonResourceRule objects, one per rule on paths.
+    pub fn non_resource_rules(&self) -> Vec<Value> {
+        self.rules
+            .iter()
+            .filter(|rule| !rule.non_resource_urls.is_empty())
+            .map(|rule| {
+                object([
+                    ("verbs", &rule.verbs),
+                    ("nonResourceURLs", &rule.non_resource_urls),
+                ])
+            })
+            .collect()
+    }
+
+    /// The errors as one text; empty if there are none.
+    pub fn error(&self) -> String {
+        if self.errors.is_empty() {
+            String::new()
+        } else {
+            aggregate_errors(&self.errors)
         }
-        let mut status = Map::new();
-        status.insert("resourceRules".to_owned(), resource_rules.into());
-        status.insert("nonResourceRules".to_owned(), url_rules.into());
-        status.insert("incomplete".to_owned(), false.into());
-        if !self.errors.is_empty() {
-            let text = crate::index::aggregate_errors(&self.errors);
-            status.insert("evaluationError".to_owned(), text.into());
-        }
-        Value::Object(status)
+    }
+}
+
+/// An object of lists; those that are empty are left out, but never `verbs`.
+fn object<const N: usize>(lists: [(&str, &Vec<String>); N]) -> Value {
+    let lists = lists
+        .into_iter()
+        .filter(|(name, texts)| *name == "verbs" || !texts.is_empty())
+        .map(|(name, texts)| (name.to_owned(), Value::from(texts.clone())));
+    Value::Object(lists.collect::<Map>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn rules_are_listed_by_what_they_are_about() {
+        let rules = Rules {
+            rules: vec![
+                Rule::on(["get", "list"], [""], ["pods"]),
+                Rule::on(["get"], [""], ["secrets"]).named(["a"]),
+                Rule::on_urls(["get"], ["/healthz"]),
+                Rule::default(),
+            ],
+            errors: vec!["x".to_owned(), "y".to_owned()],
+        };
+        assert_eq!(
+            rules.resource_rules(),
+            [
+                json!({"verbs": ["get", "list"], "apiGroups": [""], "resources": ["pods"]}),
+                json!({
+                    "verbs": ["get"],
+                    "apiGroups": [""],
+                    "resources": ["secrets"],
+                    "resourceNames": ["a"],
+                }),
+            ]
+        );
+        assert_eq!(
+            rules.non_resource_rules(),
+            [json!({"verbs": ["get"], "nonResourceURLs": ["/healthz"]})]
+        );
+        assert_eq!(rules.error(), "[x, y]");
+        assert_eq!(Rules::default().error(), "");
     }
 }
