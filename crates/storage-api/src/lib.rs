@@ -6,6 +6,8 @@
 //! exactly one and is durable before its future resolves. Watch streams deliver every change
 //! after their start, in revision order, exactly once.
 
+pub mod contract;
+
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;

@@ -1,0 +1,278 @@
+//! The store's handle: reads are answered here, writes are handed to the writer thread.
+
+use crate::batch::Put;
+use crate::directory::Directory;
+use crate::load::{Loaded, load};
+use crate::log::Log;
+use crate::options::{OpenError, Options};
+use crate::shared::Shared;
+use crate::view::unavailable;
+use crate::watch::{Hub, WatchStream};
+use crate::writer::{Request, Writer};
+use bytes::Bytes;
+use futures::channel::oneshot;
+use futures::future::{BoxFuture, ready};
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
+use parking_lot::{Mutex, RwLock};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use storage_api::{Entry, Events, Expected, Range, Result, Revision, Store, StoreError};
+
+/// Entries from which on a range is read on a thread of its own rather than on the caller's.
+const READ_ASIDE: usize = 256;
+
+/// A [`Store`] in one directory of this machine.
+///
+/// A write is durable (`fdatasync`) when its future resolves, and every watch stream has been
+/// handed its event before that. Writes that wait at the same time share one commit. Reads see the
+/// last durable commit and never wait for one. Dropping the store closes it.
+#[derive(Debug)]
+pub struct EmbeddedStore {
+    shared: Arc<Shared>,
+    requests: Sender<Request>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in the directory `path`, which is made if it does not exist. After a crash
+    /// the store is as of the last acknowledged write (or one that was about to be acknowledged).
+    ///
+    /// # Errors
+    /// See [`OpenError`]; a directory that is in use, foreign or damaged is left as it is.
+    pub fn open(path: &Path, options: Options) -> std::result::Result<Self, OpenError> {
+        let directory = Directory::take(path)?;
+        let file = directory.store_file();
+        let loaded = load(Log::open(&file, &options, options.verify)?)?;
+        let Loaded {
+            log,
+            view,
+            leases,
+            swept,
+        } = loaded;
+        let clean = directory.clean_revision();
+        if view.revision < clean {
+            let found = view.revision;
+            let why = format!("it ends at revision {found}, but was closed at {clean}");
+            return Err(OpenError::Damaged { path: file, why });
+        }
+        let hub = Hub::default();
+        hub.lock().published = view.revision;
+        let shared = Arc::new(Shared {
+            options,
+            file: file.clone(),
+            view: RwLock::new(view),
+            hub,
+        });
+        let (requests, queue) = channel();
+        let writer = Writer::new(Arc::clone(&shared), directory, queue, log, leases, swept);
+        let writer = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|source| OpenError::Io {
+                path: path.to_owned(),
+                source,
+            })?;
+        Ok(Self {
+            shared,
+            requests,
+            writer: Mutex::new(Some(writer)),
+        })
+    }
+
+    /// Ends all watches, completes the writes that were asked for before, and closes the file, so
+    /// that the directory can be opened again. Later calls fail as unavailable; closing again
+    /// does nothing.
+    pub fn close(&self) -> BoxFuture<'_, ()> {
+        let (reply, done) = oneshot::channel();
+        let asked = self.requests.send(Request::Close(reply)).is_ok();
+        async move {
+            if asked {
+                // The writer ending without an answer has closed the store as well.
+                let _ = done.await;
+            }
+            self.join();
+        }
+        .boxed()
+    }
+
+    /// Removes everything that compaction has left behind and rewrites the file without free
+    /// space, so that nothing of deleted or replaced values is left in it. Reads go on, writes wait
+    /// meanwhile (about a second per 100 MB).
+    ///
+    /// # Errors
+    /// Those of writes; the store is then as before.
+    pub fn vacuum(&self) -> BoxFuture<'_, Result<()>> {
+        self.ask(Request::Vacuum)
+    }
+
+    fn join(&self) {
+        if let Some(writer) = self.writer.lock().take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the store's writer has panicked");
+        }
+    }
+
+    /// Hands a request to the writer and waits for its answer.
+    fn ask<T: Send + 'static>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T>>) -> Request,
+    ) -> BoxFuture<'static, Result<T>> {
+        let (reply, answer) = oneshot::channel();
+        if self.requests.send(request(reply)).is_err() {
+            return ready(Err(unavailable())).boxed();
+        }
+        async move { answer.await.unwrap_or_else(|_| Err(unavailable())) }.boxed()
+    }
+
+    /// `key` in the allocation that the index has, if it has one.
+    fn shared_key(&self, key: &str) -> Arc<str> {
+        let view = self.shared.view.read();
+        view.index
+            .shared_key(key)
+            .map_or_else(|| Arc::from(key), Arc::clone)
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        let (reply, _) = oneshot::channel();
+        // Fails if the store was closed before.
+        let _ = self.requests.send(Request::Close(reply));
+        self.join();
+    }
+}
+
+impl Store for EmbeddedStore {
+    fn get<'a>(
+        &'a self,
+        key: &'a str,
+        at: Option<Revision>,
+    ) -> BoxFuture<'a, Result<(Option<Entry>, Revision)>> {
+        let read = || {
+            let view = self.shared.view.read();
+            let revision = view.readable(at)?;
+            let snapshot = view.snapshot()?;
+            let Some((key, version)) = view.index.live_at(key, revision) else {
+                return Ok((None, revision));
+            };
+            let key = Arc::clone(key);
+            drop(view);
+            Ok((Some(snapshot.entry(&key, version)?), revision))
+        };
+        ready(read()).boxed()
+    }
+
+    fn range<'a>(
+        &'a self,
+        prefix: &'a str,
+        start: Option<&'a str>,
+        limit: usize,
+        at: Option<Revision>,
+    ) -> BoxFuture<'a, Result<Range>> {
+        let find = || {
+            let view = self.shared.view.read();
+            let revision = view.readable(at)?;
+            let snapshot = view.snapshot()?;
+            let mut live = view.index.range(prefix, start, revision);
+            let taken = if limit == 0 { usize::MAX } else { limit };
+            let wanted: Vec<(Arc<str>, Revision)> = live
+                .by_ref()
+                .take(taken)
+                .map(|(key, at)| (Arc::clone(key), at))
+                .collect();
+            let remaining = live.count() as u64;
+            Ok((snapshot, wanted, revision, remaining))
+        };
+        let (snapshot, wanted, revision, remaining) = match find() {
+            Ok(found) => found,
+            Err(error) => return ready(Err(error)).boxed(),
+        };
+        let read = move || {
+            snapshot.entries(&wanted).map(|entries| Range {
+                entries,
+                revision,
+                remaining,
+            })
+        };
+        if limit != 0 && limit <= READ_ASIDE {
+            return ready(read()).boxed();
+        }
+        read_aside(read)
+    }
+
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        expected: Expected,
+        ttl: Option<Duration>,
+    ) -> BoxFuture<'a, Result<Entry>> {
+        let (size, limit) = (value.len(), self.shared.options.value_limit);
+        if size > limit {
+            return ready(Err(StoreError::TooLarge { size, limit })).boxed();
+        }
+        let put = Put {
+            key: self.shared_key(key),
+            value,
+            expected,
+            ttl,
+        };
+        self.ask(move |reply| Request::Put(put, reply))
+    }
+
+    fn delete<'a>(
+        &'a self,
+        key: &'a str,
+        expected: Expected,
+    ) -> BoxFuture<'a, Result<(Revision, Entry)>> {
+        let key = self.shared_key(key);
+        self.ask(move |reply| Request::Delete(key, expected, reply))
+    }
+
+    fn watch<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Revision,
+    ) -> BoxFuture<'a, Result<BoxStream<'static, Result<Events>>>> {
+        let stream = WatchStream::start(Arc::clone(&self.shared), prefix, after);
+        ready(stream.map(StreamExt::boxed)).boxed()
+    }
+
+    fn revision(&self) -> BoxFuture<'_, Result<Revision>> {
+        ready(Ok(self.shared.view.read().revision)).boxed()
+    }
+
+    fn compact(&self, revision: Revision) -> BoxFuture<'_, Result<()>> {
+        self.ask(move |reply| Request::Compact(revision, reply))
+    }
+
+    fn size(&self) -> BoxFuture<'_, Result<u64>> {
+        ready(
+            crate::medium::allocated(&self.shared.file)
+                .map_err(|error| StoreError::Unavailable(error.to_string())),
+        )
+        .boxed()
+    }
+}
+
+/// Runs a long read on a thread of its own, so that it does not hold up the caller's executor.
+pub(crate) fn read_aside<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T> + Send + 'static,
+) -> BoxFuture<'static, Result<T>> {
+    let (reply, answer) = oneshot::channel();
+    let reader = std::thread::Builder::new()
+        .name("store-reader".to_owned())
+        .spawn(move || {
+            // Nobody waits any more if this fails.
+            let _ = reply.send(read());
+        });
+    match reader {
+        Ok(_) => async move { answer.await.unwrap_or_else(|_| Err(unavailable())) }.boxed(),
+        Err(error) => ready(Err(StoreError::Unavailable(error.to_string()))).boxed(),
+    }
+}
