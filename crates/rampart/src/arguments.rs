@@ -1,0 +1,205 @@
+//! The command line. Completions and the manual are made from the same definitions.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Kubernetes security in one binary: a cluster that is secure by default, and an analyst.
+#[derive(Debug, Parser)]
+#[command(name = "rampart", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Start here:\n  rampart up                    a cluster on 127.0.0.1:6443\n  \
+    export KUBECONFIG=…           as `rampart up` prints it\n  kubectl get nodes\n\n\
+    Exit status: 0 done (for a question: yes), 1 findings (no), 2 wrong usage or unreadable \
+    input, 3 something could not be evaluated.")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a cluster in the foreground
+    Up(Box<Up>),
+    /// Issue a client certificate for a normal user, as a kubeconfig
+    Kubeconfig(Kubeconfig),
+    /// Copy the store into one file, also while the cluster runs
+    Backup(Backup),
+    /// Bring the store back to a backup, also while the cluster runs
+    Restore(Restore),
+    /// Encryption of stored objects
+    #[command(subcommand)]
+    Encryption(Encryption),
+    /// Print a completion script for a shell
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a directory
+    #[command(hide = true)]
+    Manual {
+        /// The directory
+        directory: PathBuf,
+    },
+}
+
+/// Where a cluster keeps its state.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DataDir {
+    /// Where the cluster keeps its state [default: /var/lib/rampart for root, else
+    /// ~/.local/share/rampart]
+    #[arg(long, value_name = "DIR", env = "RAMPART_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// Where the API is served; port 0 picks a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:6443")]
+    pub(crate) listen: SocketAddr,
+    /// Where objects are kept; so far only `embedded`
+    #[arg(long, value_name = "embedded|etcd://H:P,…", default_value = "embedded")]
+    pub(crate) store: String,
+    /// The node of this machine: `simulated` reports pods as running without running processes,
+    /// `auto` takes the best there is (so far the simulated one)
+    #[arg(long, value_enum, default_value_t = Node::Auto)]
+    pub(crate) node: Node,
+    /// Where the administrator's kubeconfig is written [default: kubeconfig in the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig_out: Option<PathBuf>,
+    /// A further name or address under which clients reach the server (repeatable)
+    #[arg(long = "tls-san", value_name = "NAME|IP")]
+    pub(crate) names: Vec<String>,
+    /// Audit policy file (audit.k8s.io/v1) [default: metadata of everything but health checks and
+    /// the cluster's own reads]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_policy: Option<PathBuf>,
+    /// Where audit events go, `-` for standard output, `off` for nowhere [default: audit.log in
+    /// the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_log: Option<PathBuf>,
+    /// Encryption configuration file (apiserver.config.k8s.io/v1) [default: everything encrypted
+    /// with AES-256-GCM under a key in the data directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) encryption_config: Option<PathBuf>,
+    /// How long history is kept for watches and consistent reads
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    pub(crate) history: Duration,
+    /// What is logged: a level, or levels by module (RUST_LOG's syntax)
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "RAMPART_LOG")]
+    pub(crate) log: String,
+    /// How log lines are written on standard error
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Node {
+    /// The best there is on this machine
+    Auto,
+    /// No node; pods stay Pending
+    Off,
+    /// Pods are reported as running, no process runs
+    Simulated,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Kubeconfig {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// The user's name
+    #[arg(long)]
+    pub(crate) user: String,
+    /// A group of the user (repeatable)
+    #[arg(long = "group")]
+    pub(crate) groups: Vec<String>,
+    /// How long the certificate is valid: 90s, 15m, 12h, 30d
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = duration)]
+    pub(crate) ttl: Duration,
+    /// The API's URL [default: where the cluster was last served]
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// The namespace that kubectl uses by default
+    #[arg(short, long)]
+    pub(crate) namespace: Option<String>,
+    /// The file to write, `-` for standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    /// The backup to bring back
+    pub(crate) backup: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Encryption {
+    /// Make a new key, rewrite everything under it while the cluster runs, and drop the old keys
+    Rotate {
+        #[command(flatten)]
+        data: DataDir,
+    },
+    /// Show which keys there are
+    Status {
+        #[command(flatten)]
+        data: DataDir,
+    },
+}
+
+/// A number with a unit: `90s`, `15m`, `12h`, `30d`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no duration: write a number with s, m, h or d, such as 12h");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds: u64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86400,
+        _ => return Err(wrong()),
+    };
+    let count: u64 =
+        text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
+    count.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("2d"), Ok(Duration::from_secs(172_800)));
+        for wrong in ["", "5", "h", "-1h", "1.5h", "1w", "99999999999999999999d", "ü"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}
