@@ -8,6 +8,9 @@ use model::status::Status;
 use model::{Value, meta};
 use rbac::{Attributes, Authorizer};
 use std::sync::Arc;
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::prelude::FromDer;
+use x509_parser::x509::X509Name;
 
 const GROUP: &str = "certificates.k8s.io";
 const CLIENT_SIGNER: &str = "kubernetes.io/kube-apiserver-client";
@@ -82,10 +85,12 @@ fn restrict_subject(request: &Request<'_>) -> Result<(), Status> {
     if meta::text(&request.object, &["spec", "signerName"]) != CLIENT_SIGNER {
         return Ok(());
     }
-    let pem = STANDARD
-        .decode(meta::text(&request.object, &["spec", "request"]))
-        .unwrap_or_default();
-    if asks_for_masters(&pem) {
+    let masters = subject(&request.object, |subject| {
+        subject
+            .iter_organization()
+            .any(|o| o.as_str().is_ok_and(|o| o == model::user::MASTERS))
+    });
+    if masters == Some(true) {
         return Err(forbidden(
             request,
             "use of kubernetes.io/kube-apiserver-client signer with system:masters group is not \
@@ -95,16 +100,25 @@ fn restrict_subject(request: &Request<'_>) -> Result<(), Status> {
     Ok(())
 }
 
-/// Looks for the organization in the request's DER. A full parse is validation's business; a
-/// text that stands anywhere in the request is refused, which is at least as strict.
-fn asks_for_masters(pem: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(pem);
-    let body: String = text
-        .lines()
-        .filter(|line| !line.starts_with("-----"))
-        .map(str::trim)
-        .collect();
-    let der = STANDARD.decode(body).unwrap_or_default();
-    let masters = model::user::MASTERS.as_bytes();
-    der.windows(masters.len()).any(|window| window == masters)
+/// The common name that a signing request asks for; `None` if the request cannot be read, which
+/// validation refuses.
+pub(crate) fn common_name(object: &Value) -> Option<String> {
+    subject(object, |subject| {
+        subject
+            .iter_common_name()
+            .next()
+            .and_then(|name| name.as_str().ok())
+            .map(str::to_owned)
+    })
+    .flatten()
+}
+
+/// What `read` finds in the subject of the request's PKCS#10 body.
+fn subject<T>(object: &Value, read: impl Fn(&X509Name<'_>) -> T) -> Option<T> {
+    let pem = STANDARD
+        .decode(meta::text(object, &["spec", "request"]))
+        .ok()?;
+    let (_, block) = x509_parser::pem::parse_x509_pem(&pem).ok()?;
+    let (_, request) = X509CertificationRequest::from_der(&block.contents).ok()?;
+    Some(read(&request.certification_request_info.subject))
 }

@@ -5,6 +5,7 @@
 mod certificates;
 mod default_tolerations;
 mod namespace_lifecycle;
+mod node_restriction;
 mod priority;
 mod rbac_escalation;
 mod service_account;
@@ -12,6 +13,7 @@ mod service_account;
 pub use certificates::Certificates;
 pub use default_tolerations::DefaultTolerationSeconds;
 pub use namespace_lifecycle::NamespaceLifecycle;
+pub use node_restriction::NodeRestriction;
 pub use priority::Priority;
 pub use rbac_escalation::{RbacEscalation, RbacView};
 pub use service_account::{ServiceAccount, TOKEN_MOUNT, VOLUME_PREFIX};

@@ -54,6 +54,7 @@ impl Plugin for NodeRestriction {
         }
         let signer = meta::text(&request.object, &["spec", "signerName"]);
         let name = crate::certificates::common_name(&request.object).unwrap_or_default();
-        check_certificate_request(request.user, signer, &name).map_err(|why| forbidden(request, &why))
+        check_certificate_request(request.user, signer, &name)
+            .map_err(|why| forbidden(request, &why))
     }
 }
