@@ -1,11 +1,29 @@
 //! The Kubernetes API over TLS: request pipeline, watch cache, discovery, OpenAPI.
+//!
+//! [`Config`] says what a server is made of, [`Handle`] is a running one. A request goes through
+//! [`pipeline`]; what it does is in [`handlers`]; what it reads is in [`cache`]; what others plug
+//! in stands in [`plugin`].
 
 pub mod authorization;
 pub mod cache;
+pub mod clock;
+pub mod context;
 pub mod encoding;
+pub mod handlers;
 pub mod impersonation;
 pub mod key;
+pub mod lookup;
 pub mod negotiation;
+mod nonresource;
+pub mod pipeline;
 pub mod plugin;
 pub mod query;
+pub mod render;
+pub mod reply;
 pub mod request_info;
+pub mod served;
+pub mod server;
+mod start;
+pub mod transport;
+
+pub use start::{Config, Handle};

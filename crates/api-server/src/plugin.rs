@@ -129,3 +129,57 @@ pub trait Telemetry: Send + Sync {
 pub struct NoTelemetry;
 
 impl Telemetry for NoTelemetry {}
+
+/// A request as it is reported to the audit log.
+pub struct AuditRecord<'a> {
+    /// The request's id, also sent as the `Audit-ID` header.
+    pub id: &'a str,
+    /// What was asked.
+    pub info: &'a RequestInfo,
+    /// The path with the parameters, as it came.
+    pub uri: &'a str,
+    /// Who sent the request; nobody if that could not be established.
+    pub user: Option<&'a UserInfo>,
+    /// As whom, if the user impersonated somebody.
+    pub impersonated: Option<&'a UserInfo>,
+    /// The client's address; empty for calls within the process.
+    pub source: &'a str,
+    /// The client's program.
+    pub user_agent: &'a str,
+    /// When the request was received.
+    pub received: std::time::SystemTime,
+    /// How far the request has come.
+    pub stage: AuditStage<'a>,
+    /// The body as it was sent, if it was read.
+    pub request_body: Option<&'a Bytes>,
+    /// What the steps have to say, such as why it was allowed.
+    pub annotations: &'a [(String, String)],
+}
+
+/// How far a request has come.
+pub enum AuditStage<'a> {
+    /// It is known who sent it.
+    Received,
+    /// The response began and will go on: a watch.
+    Started {
+        /// The HTTP status code.
+        code: u16,
+    },
+    /// It is answered.
+    Complete {
+        /// The HTTP status code.
+        code: u16,
+        /// The failure, if it failed.
+        failure: Option<&'a Status>,
+        /// The object or document that was sent, if it is one piece in memory.
+        body: Option<&'a Bytes>,
+    },
+    /// The handler panicked.
+    Panicked,
+}
+
+/// The audit log. Called on the request's own task; must not wait.
+pub trait Auditor: Send + Sync {
+    /// Takes a record; the policy decides what of it is written.
+    fn record(&self, record: &AuditRecord<'_>);
+}

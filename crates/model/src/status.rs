@@ -17,6 +17,8 @@ pub struct Status {
     pub message: String,
     /// What the failure is about; empty parts are left out of the encoding.
     pub details: Box<Details>,
+    /// The `metadata.continue` of an expired list, with which the client can go on; mostly empty.
+    pub continue_token: String,
 }
 
 /// The `details` of a [`Status`].
@@ -72,6 +74,7 @@ impl Status {
             reason,
             message: message.into(),
             details: Box::default(),
+            continue_token: String::new(),
         }
     }
 
@@ -296,6 +299,13 @@ impl Status {
         });
         if let Some(map) = status.as_object_mut().filter(|_| !details.is_empty()) {
             map.insert("details".to_owned(), Value::Object(details));
+        }
+        if !self.continue_token.is_empty() {
+            crate::meta::set(
+                &mut status,
+                &["metadata", "continue"],
+                self.continue_token.as_str(),
+            );
         }
         status
     }

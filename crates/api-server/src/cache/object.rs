@@ -153,6 +153,14 @@ enum Field {
 }
 
 impl Filter {
+    /// A filter for all objects whose keys start with `prefix`.
+    pub fn below(prefix: String) -> Self {
+        Self {
+            prefix,
+            ..Self::default()
+        }
+    }
+
     /// A filter for objects of `resource` below the key prefix `resource_prefix`, in `namespace`
     /// (all if empty), with `name` (all if empty) and the selectors. Fails with upstream's text
     /// for a field that the resource cannot be selected by.

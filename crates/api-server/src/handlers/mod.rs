@@ -1,0 +1,139 @@
+//! What the server does for each verb. Handlers know objects, not HTTP.
+
+pub mod continuation;
+pub mod create;
+pub mod decode;
+pub mod list_options;
+pub mod read;
+pub mod strategy;
+pub mod watch;
+pub mod write;
+pub mod write_options;
+
+use crate::context::{BodySource, Context};
+use crate::reply::Reply;
+use crate::served::Served;
+use crate::server::Server;
+use model::resource::SubresourceKind;
+use model::status::Status;
+
+/// Carries out a request for API objects.
+pub async fn dispatch(
+    server: &Server,
+    ctx: &mut Context,
+    body: BodySource,
+) -> Result<Reply, Status> {
+    let info = &ctx.info;
+    let registry = &server.services.registry;
+    let served = Served::find(registry, &info.group, &info.version, &info.resource)
+        .ok_or_else(Status::no_such_path)?;
+    if let Some(text) = served
+        .resource
+        .version(&served.version)
+        .and_then(|v| v.deprecation.clone())
+    {
+        ctx.warnings.push(text.into_owned());
+    }
+    let info = &ctx.info;
+    check_place(&served, ctx)?;
+    if !info.subresource.is_empty() {
+        let sub = served
+            .resource
+            .subresource(&info.subresource)
+            .ok_or_else(Status::no_such_path)?;
+        return subresource(server, ctx, served.clone(), sub.kind, body).await;
+    }
+    if !served.resource.verbs.iter().any(|v| v == info.verb) {
+        return Err(not_allowed());
+    }
+    if let Some(answer) = server.find_virtual(&served.resource.group, &served.resource.plural) {
+        return virtual_create(server, ctx, &served, answer.clone(), body).await;
+    }
+    match info.verb {
+        "get" => read::get(server, ctx, served).await,
+        "list" => read::list(server, ctx, served).await,
+        "watch" => watch::watch(server, ctx, served).await,
+        "create" => create::create(server, ctx, served, body).await,
+        _ => Err(not_allowed()),
+    }
+}
+
+/// 405: the path exists, but not with this method.
+pub(crate) fn not_allowed() -> Status {
+    Status::new(
+        405,
+        "MethodNotAllowed",
+        "the server does not allow this method on the requested resource",
+    )
+}
+
+/// Whether the path is one of the resource's: namespaced or not, with a name or not.
+fn check_place(served: &Served, ctx: &Context) -> Result<(), Status> {
+    let info = &ctx.info;
+    let namespaced = served.resource.namespaced();
+    let in_namespace = !info.namespace.is_empty()
+        // A namespace is named by the same part of the path.
+        && !(info.resource == "namespaces" && info.group.is_empty());
+    if in_namespace && !namespaced {
+        return Err(Status::no_such_path());
+    }
+    if namespaced && !in_namespace {
+        // All namespaces at once can be read, not written.
+        return match info.verb {
+            "list" | "watch" => Ok(()),
+            "create" | "deletecollection" => Err(not_allowed()),
+            _ => Err(Status::no_such_path()),
+        };
+    }
+    let needs_name = matches!(info.verb, "get" | "update" | "patch" | "delete");
+    if needs_name && info.name.is_empty() {
+        return Err(not_allowed());
+    }
+    if info.verb == "create" && info.subresource.is_empty() && !info.name.is_empty() {
+        return Err(not_allowed());
+    }
+    Ok(())
+}
+
+async fn subresource(
+    _server: &Server,
+    _ctx: &mut Context,
+    _served: Served,
+    _kind: SubresourceKind,
+    _body: BodySource,
+) -> Result<Reply, Status> {
+    Err(Status::no_such_path())
+}
+
+/// Puts a question to a virtual resource.
+async fn virtual_create(
+    server: &Server,
+    ctx: &mut Context,
+    served: &Served,
+    answer: std::sync::Arc<dyn crate::plugin::Virtual>,
+    body: BodySource,
+) -> Result<Reply, Status> {
+    let options = write_options::WriteOptions::parse(ctx, "CreateOptions", false)?;
+    let payload = body.read(server.limits.body).await?;
+    let registry = server.services.registry.clone();
+    let mut object = decode::object(
+        &registry,
+        server.schema,
+        ctx,
+        &decode::Expected::of(served),
+        options.validation,
+        payload,
+    )?;
+    create::set_namespace(ctx, served, &mut object)?;
+    (served.resource.behavior.default)(&served.version, &mut object);
+    let value = answer
+        .create(crate::plugin::Call {
+            user: &ctx.user,
+            info: &ctx.info,
+            object,
+            dry_run: options.dry_run,
+            services: &server.services,
+        })
+        .await?;
+    Ok(Reply::Value { code: 201, value })
+}

@@ -1,0 +1,82 @@
+//! The few ways in which kinds differ that their registry entries do not say: upstream's REST
+//! strategies, as data.
+
+use model::resource::Resource;
+use std::time::Duration;
+
+/// How long events are kept (upstream's `--event-ttl`).
+const EVENT_TTL: Duration = Duration::from_secs(3600);
+
+fn is(resource: &Resource, names: &[&str]) -> bool {
+    // Names are unique among the groups that the lists below speak of.
+    names.contains(&resource.plural.as_ref())
+}
+
+/// Whether a PUT to a name that does not exist creates the object.
+pub fn creates_on_update(resource: &Resource) -> bool {
+    match resource.group.as_ref() {
+        "" => is(
+            resource,
+            &["endpoints", "events", "limitranges", "podtemplates", "services"],
+        ),
+        "events.k8s.io" | "rbac.authorization.k8s.io" | "coordination.k8s.io" => true,
+        _ => false,
+    }
+}
+
+/// Whether an update may leave out the resource version.
+pub fn updates_unconditionally(resource: &Resource) -> bool {
+    match resource.group.as_ref() {
+        "coordination.k8s.io" | "node.k8s.io" | "admissionregistration.k8s.io"
+        | "apiregistration.k8s.io" => false,
+        "policy" => !is(resource, &["poddisruptionbudgets"]),
+        "storage.k8s.io" => !is(resource, &["volumeattachments", "csidrivers", "csinodes"]),
+        _ => true,
+    }
+}
+
+/// After which time objects go by themselves.
+pub fn ttl(resource: &Resource) -> Option<Duration> {
+    let events = resource.storage.0.is_empty() && resource.storage.1 == "events";
+    events.then_some(EVENT_TTL)
+}
+
+/// Whether a deletion answers with the object and not with a `Status`.
+pub fn returns_deleted(resource: &Resource) -> bool {
+    match resource.group.as_ref() {
+        "" => is(
+            resource,
+            &[
+                "pods",
+                "services",
+                "serviceaccounts",
+                "persistentvolumes",
+                "persistentvolumeclaims",
+                "podtemplates",
+                "resourcequotas",
+            ],
+        ),
+        "policy" => is(resource, &["podsecuritypolicies"]),
+        "storage.k8s.io" => true,
+        _ => false,
+    }
+}
+
+/// Whether dependents are orphaned if a deletion does not say what to do with them.
+pub fn orphans_by_default(resource: &Resource) -> bool {
+    match resource.group.as_ref() {
+        "" => is(resource, &["replicationcontrollers"]),
+        "batch" => is(resource, &["jobs"]),
+        _ => false,
+    }
+}
+
+/// Whether objects get time to end before they are deleted.
+pub fn ends_gracefully(resource: &Resource) -> bool {
+    resource.group.is_empty() && resource.plural == "pods"
+}
+
+/// Whether objects have finalizers in their spec and a phase that says that they are going.
+pub fn terminates(resource: &Resource) -> bool {
+    resource.group.is_empty() && resource.plural == "namespaces"
+}

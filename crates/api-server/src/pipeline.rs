@@ -1,0 +1,417 @@
+//! A request's way: who sends it, as whom it acts, whether it may, what it does. Each step takes
+//! the context and gives the next value or a `Status`; only the outer two functions know HTTP.
+
+use crate::authorization::{attributes, require};
+use crate::context::{BodySource, Context};
+use crate::handlers;
+use crate::impersonation::impersonate;
+use crate::negotiation::{Offer, Representation, negotiate};
+use crate::nonresource;
+use crate::plugin::{AuditRecord, AuditStage, Outcome};
+use crate::query::Query;
+use crate::render::{self, Body};
+use crate::reply::Reply;
+use crate::request_info::RequestInfo;
+use crate::server::Server;
+use crate::transport::Connection;
+use futures::FutureExt;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue,
+    USER_AGENT, WARNING,
+};
+use http::{HeaderMap, Method, Request, Response};
+use hyper::body::Incoming;
+use identity::{Credentials, Identity};
+use model::status::Status;
+use model::user::UserInfo;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::SemaphorePermit;
+
+const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
+/// How long a connection's certificate counts as checked.
+const IDENTITY_FOR: Duration = Duration::from_secs(10);
+/// Warnings longer than this together are dropped, as upstream does.
+const WARNINGS_MAX: usize = 4096;
+
+/// What is known of a request before anything is asked of it.
+struct Head {
+    method: Method,
+    uri: http::Uri,
+    headers: HeaderMap,
+    received: SystemTime,
+    id: String,
+}
+
+impl Head {
+    fn text(&self, name: HeaderName) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
+    }
+}
+
+/// What the steps found out, for the audit log and the response.
+#[derive(Default)]
+struct Trace {
+    user: Option<UserInfo>,
+    impersonated: Option<UserInfo>,
+    warnings: Vec<String>,
+    annotations: Vec<(String, String)>,
+    request_body: Option<bytes::Bytes>,
+    dry_run: bool,
+}
+
+/// Answers a request.
+pub async fn handle(
+    server: &Server,
+    connection: &Connection,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let began = Instant::now();
+    let (parts, incoming) = request.into_parts();
+    let head = Head {
+        method: parts.method,
+        uri: parts.uri,
+        headers: parts.headers,
+        received: SystemTime::now(),
+        id: uuid::Uuid::new_v4().hyphenated().to_string(),
+    };
+    let query = Query::parse(head.uri.query().unwrap_or_default());
+    let info = RequestInfo::new(&head.method, head.uri.path(), &query);
+    server.telemetry.started(&info);
+    let mut trace = Trace::default();
+    let mut representation = Representation::default();
+    let work = admitted(
+        server,
+        connection,
+        &head,
+        &info,
+        query,
+        BodySource::Wire(incoming),
+        &mut trace,
+        &mut representation,
+    );
+    let result = match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(result) => result,
+        Err(_) => {
+            server.telemetry.panicked();
+            audit(server, connection, &head, &info, &trace, AuditStage::Panicked);
+            Err(Status::internal("the server panicked on this request"))
+        }
+    };
+    let gzip = head.text(ACCEPT_ENCODING).contains("gzip");
+    let result = result.and_then(|reply| render::respond(reply, representation, gzip));
+    let (mut response, failure) = match result {
+        Ok(response) => (response, None),
+        Err(status) => (render::fail(&status, representation), Some(status)),
+    };
+    let code = response.status().as_u16();
+    report(server, connection, &head, &info, &trace, &response, failure.as_ref());
+    set_headers(&head, &trace, &mut response);
+    server.telemetry.finished(&Outcome {
+        info: &info,
+        code,
+        elapsed: began.elapsed(),
+        bytes: response.body().len(),
+        dry_run: trace.dry_run,
+    });
+    if head.method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
+/// The audit record of the response.
+fn report(
+    server: &Server,
+    connection: &Connection,
+    head: &Head,
+    info: &RequestInfo,
+    trace: &Trace,
+    response: &Response<Body>,
+    failure: Option<&Status>,
+) {
+    let code = response.status().as_u16();
+    let stage = match response.body() {
+        Body::Watch(_) => AuditStage::Started { code },
+        Body::Full(body) => AuditStage::Complete {
+            code,
+            failure,
+            body: Some(body),
+        },
+        Body::List(_) | Body::Gzip(_) => AuditStage::Complete {
+            code,
+            failure,
+            body: None,
+        },
+    };
+    audit(server, connection, head, info, trace, stage);
+}
+
+fn audit(
+    server: &Server,
+    connection: &Connection,
+    head: &Head,
+    info: &RequestInfo,
+    trace: &Trace,
+    stage: AuditStage<'_>,
+) {
+    let Some(auditor) = &server.auditor else {
+        return;
+    };
+    let uri = head.uri.path_and_query().map_or("/", |p| p.as_str());
+    auditor.record(&AuditRecord {
+        id: &head.id,
+        info,
+        uri,
+        user: trace.user.as_ref(),
+        impersonated: trace.impersonated.as_ref(),
+        source: &connection.peer,
+        user_agent: head.text(USER_AGENT),
+        received: head.received,
+        stage,
+        request_body: trace.request_body.as_ref(),
+        annotations: &trace.annotations,
+    });
+}
+
+fn set_headers(head: &Head, trace: &Trace, response: &mut Response<Body>) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&head.id) {
+        headers.insert(AUDIT_ID, id);
+    }
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, private"),
+    );
+    let mut room = WARNINGS_MAX;
+    for warning in &trace.warnings {
+        room = room.saturating_sub(warning.len());
+        if room == 0 {
+            break;
+        }
+        if let Ok(value) = HeaderValue::from_str(&warning_header(warning)) {
+            headers.append(WARNING, value);
+        }
+    }
+}
+
+/// `299 - "text"`, with the text quoted as RFC 7234 wants it.
+fn warning_header(text: &str) -> String {
+    let mut out = String::from("299 - \"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Takes the request's place among those in flight, and sees to it that it ends in time.
+#[allow(clippy::too_many_arguments)]
+async fn admitted(
+    server: &Server,
+    connection: &Connection,
+    head: &Head,
+    info: &RequestInfo,
+    query: Query,
+    body: BodySource,
+    trace: &mut Trace,
+    representation: &mut Representation,
+) -> Result<Reply, Status> {
+    let _place = place(server, info)?;
+    let work = run(
+        server,
+        connection,
+        head,
+        info,
+        query,
+        body,
+        trace,
+        representation,
+    );
+    if info.long_running() {
+        return work.await;
+    }
+    match tokio::time::timeout(server.limits.request, work).await {
+        Ok(result) => result,
+        Err(_) => Err(Status::timeout(
+            "request did not complete within the allotted timeout",
+        )),
+    }
+}
+
+/// A place among the requests in flight; 429 if there is none.
+pub(crate) fn place<'a>(
+    server: &'a Server,
+    info: &RequestInfo,
+) -> Result<Option<SemaphorePermit<'a>>, Status> {
+    if info.long_running() {
+        return Ok(None);
+    }
+    let mutating = !info.read_only();
+    let places = if mutating {
+        &server.mutating
+    } else {
+        &server.read_only
+    };
+    places.try_acquire().map(Some).map_err(|_| {
+        server.telemetry.dropped(mutating);
+        Status::too_many_requests("Too many requests, please try again later.", 1)
+    })
+}
+
+#[allow(clippy::too_many_arguments)]
+async fn run(
+    server: &Server,
+    connection: &Connection,
+    head: &Head,
+    info: &RequestInfo,
+    query: Query,
+    body: BodySource,
+    trace: &mut Trace,
+    representation: &mut Representation,
+) -> Result<Reply, Status> {
+    let user = authenticate(server, connection, head).await?;
+    trace.user = Some(user.clone());
+    let target = impersonate(&user, &head.headers, server.authorizer())?;
+    let user = match target {
+        Some(target) => {
+            trace.impersonated = Some(target.clone());
+            target
+        }
+        None => user,
+    };
+    audit(server, connection, head, info, trace, AuditStage::Received);
+    authorize(server, &user, info, &mut trace.annotations)?;
+    let offer = if info.is_resource {
+        Offer::Objects
+    } else {
+        Offer::Discovery
+    };
+    let accept = head.text(ACCEPT);
+    if info.is_resource {
+        *representation = negotiate(accept, offer)?;
+    } else if let Ok(agreed) = negotiate(accept, offer) {
+        *representation = agreed;
+    }
+    let agent = head.text(USER_AGENT);
+    representation.pretty = match query.find("pretty") {
+        Some(_) => query.flag("pretty"),
+        None => ["curl/", "Wget/", "Mozilla/5.0"]
+            .iter()
+            .any(|human| agent.starts_with(human)),
+    };
+    let mut ctx = Context {
+        info: info.clone(),
+        query,
+        user,
+        content_type: head.text(CONTENT_TYPE).to_owned(),
+        user_agent: agent.to_owned(),
+        warnings: Vec::new(),
+        audit_annotations: Vec::new(),
+        request_body: None,
+    };
+    trace.dry_run = ctx.query.find("dryRun").is_some();
+    let result = if info.is_resource {
+        handlers::dispatch(server, &mut ctx, body).await
+    } else {
+        nonresource::serve(server, &ctx, &head.method, accept, *representation).await
+    };
+    trace.warnings = ctx.warnings;
+    trace.annotations.append(&mut ctx.audit_annotations);
+    trace.request_body = ctx.request_body;
+    result
+}
+
+/// Who sends the request; 401 if its credentials are not good.
+async fn authenticate(
+    server: &Server,
+    connection: &Connection,
+    head: &Head,
+) -> Result<UserInfo, Status> {
+    let bearer = bearer(head.text(AUTHORIZATION));
+    // A certificate is checked once in a while per connection, not on every request.
+    let by_certificate = bearer.is_none() && !connection.certificates.is_empty();
+    if by_certificate
+        && let Some((at, user)) = &*connection.identity.lock()
+        && at.elapsed() < IDENTITY_FOR
+    {
+        return Ok(user.clone());
+    }
+    let credentials = Credentials {
+        bearer,
+        certificates: &connection.certificates,
+    };
+    match server.services.authenticator.authenticate(&credentials).await {
+        Ok(Some(Identity { user, .. })) => {
+            if by_certificate {
+                *connection.identity.lock() = Some((Instant::now(), user.clone()));
+            }
+            Ok(user)
+        }
+        Ok(None) => Err(Status::unauthorized()),
+        Err(rejection) => {
+            tracing::info!(peer = %connection.peer, %rejection, "unauthenticated");
+            Err(Status::unauthorized())
+        }
+    }
+}
+
+/// The token of an `Authorization` header.
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.trim().split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// Whether the user may do it.
+pub(crate) fn authorize(
+    server: &Server,
+    user: &UserInfo,
+    info: &RequestInfo,
+    annotations: &mut Vec<(String, String)>,
+) -> Result<(), Status> {
+    let (decision, reason, result) =
+        match require(server.authorizer(), &attributes(user, info)) {
+            Ok(reason) => ("allow", reason, Ok(())),
+            Err(status) => ("forbid", String::new(), Err(status)),
+        };
+    if server.auditor.is_some() {
+        let annotate = |name: &str| format!("authorization.k8s.io/{name}");
+        annotations.push((annotate("decision"), decision.to_owned()));
+        annotations.push((annotate("reason"), reason));
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_quoted() {
+        assert_eq!(
+            warning_header("unknown field \"spec.foo\""),
+            r#"299 - "unknown field \"spec.foo\"""#
+        );
+    }
+
+    #[test]
+    fn only_bearer_tokens_are_taken() {
+        for (header, want) in [
+            ("Bearer abc", Some("abc")),
+            ("bearer  abc ", Some("abc")),
+            ("Basic abc", None),
+            ("Bearer ", None),
+            ("", None),
+        ] {
+            assert_eq!(bearer(header), want);
+        }
+    }
+}

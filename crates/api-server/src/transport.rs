@@ -1,0 +1,221 @@
+//! Connections: TLS, HTTP/1.1 or HTTP/2 as the client negotiates, and limits for clients that are
+//! slow, silent or gone.
+
+use crate::pipeline;
+use crate::server::Server;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use model::user::UserInfo;
+use parking_lot::Mutex;
+use rustls::pki_types::CertificateDer;
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::Sleep;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::task::TaskTracker;
+
+/// Time to wait before accepting again after the system refused (mostly: no file descriptors).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const STREAMS: u32 = 250;
+const PING: Duration = Duration::from_secs(30);
+
+/// What all requests of a connection have in common.
+pub struct Connection {
+    /// The client's address.
+    pub peer: String,
+    /// The client's certificates, leaf first.
+    pub certificates: Vec<CertificateDer<'static>>,
+    /// Whom the certificates stand for, and when that was checked.
+    pub identity: Mutex<Option<(Instant, UserInfo)>>,
+}
+
+/// Serves connections until the server is to stop, then lets those that are open end.
+pub async fn serve(server: Arc<Server>, listener: TcpListener, acceptor: TlsAcceptor) {
+    let connections = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(server.limits.connections));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = server.stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // Beyond the limit a connection is closed at once.
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            continue;
+        };
+        let server = server.clone();
+        let acceptor = acceptor.clone();
+        connections.spawn(async move {
+            server.telemetry.connection(true);
+            if let Err(error) = connection(&server, acceptor, stream, peer).await {
+                tracing::debug!(%peer, %error, "a connection ended");
+            }
+            server.telemetry.connection(false);
+            drop(place);
+        });
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(server.limits.drain, connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!("connections were still open when the server stopped");
+    }
+}
+
+async fn connection(
+    server: &Arc<Server>,
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    peer: SocketAddr,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    stream.set_nodelay(true)?;
+    let tls = tokio::time::timeout(server.limits.handshake, acceptor.accept(stream)).await??;
+    let (_, session) = tls.get_ref();
+    let http2 = session.alpn_protocol() == Some(b"h2");
+    let certificates = session.peer_certificates().unwrap_or_default().to_vec();
+    let connection = Arc::new(Connection {
+        peer: peer.ip().to_string(),
+        certificates,
+        identity: Mutex::new(None),
+    });
+    let io = TokioIo::new(Unstalled::new(tls, server.limits.stalled));
+    let handler = server.clone();
+    let service = service_fn(move |request| {
+        let server = handler.clone();
+        let connection = connection.clone();
+        async move {
+            Ok::<_, Infallible>(pipeline::handle(&server, &connection, request).await)
+        }
+    });
+    if http2 {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING)
+            .keep_alive_timeout(PING)
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(u32::try_from(server.limits.head_bytes).unwrap_or(u32::MAX));
+        let mut open = pin!(builder.serve_connection(io, service));
+        tokio::select! {
+            result = open.as_mut() => return Ok(result?),
+            () = server.stop.cancelled() => {}
+        }
+        open.as_mut().graceful_shutdown();
+        Ok(open.await?)
+    } else {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(server.limits.head)
+            .max_buf_size(server.limits.head_bytes.max(8192));
+        let mut open = pin!(builder.serve_connection(io, service));
+        tokio::select! {
+            result = open.as_mut() => return Ok(result?),
+            () = server.stop.cancelled() => {}
+        }
+        open.as_mut().graceful_shutdown();
+        Ok(open.await?)
+    }
+}
+
+/// A stream that fails when what was written does not get through for too long: the client is
+/// gone or does not read.
+struct Unstalled {
+    stream: TlsStream<TcpStream>,
+    limit: Duration,
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl Unstalled {
+    fn new(stream: TlsStream<TcpStream>, limit: Duration) -> Self {
+        Self {
+            stream,
+            limit,
+            stalled: None,
+        }
+    }
+
+    /// Watches over the outcome of a write.
+    fn watched<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.stalled = None;
+            return outcome;
+        }
+        let limit = self.limit;
+        let timer = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        match timer.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl AsyncRead for Unstalled {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Unstalled {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.watched(cx, outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.watched(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        self.watched(cx, outcome)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.watched(cx, outcome)
+    }
+}
