@@ -65,8 +65,7 @@ impl BodySource {
             Self::None => return Ok(Payload::Bytes(Bytes::new())),
             Self::Wire(incoming) => incoming,
         };
-        let too_large =
-            || Status::too_large(format!("Request entity too large: limit is {limit}"));
+        let too_large = || Status::too_large(format!("Request entity too large: limit is {limit}"));
         if incoming.size_hint().lower() > limit as u64 {
             return Err(too_large());
         }

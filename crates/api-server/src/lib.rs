@@ -14,7 +14,7 @@ pub mod impersonation;
 pub mod key;
 pub mod lookup;
 pub mod negotiation;
-mod nonresource;
+pub mod nonresource;
 pub mod pipeline;
 pub mod plugin;
 pub mod query;

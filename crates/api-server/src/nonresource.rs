@@ -11,7 +11,12 @@ use model::status::Status;
 use serde_json::json;
 
 /// The Kubernetes version whose behaviour is served.
-pub const GIT_VERSION: &str = concat!("v1.33.0+rampart", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+pub const GIT_VERSION: &str = concat!(
+    "v1.33.0+rampart",
+    env!("CARGO_PKG_VERSION_MAJOR"),
+    ".",
+    env!("CARGO_PKG_VERSION_MINOR")
+);
 
 /// Answers a request for a path.
 pub async fn serve(

@@ -97,7 +97,14 @@ pub async fn handle(
         Ok(result) => result,
         Err(_) => {
             server.telemetry.panicked();
-            audit(server, connection, &head, &info, &trace, AuditStage::Panicked);
+            audit(
+                server,
+                connection,
+                &head,
+                &info,
+                &trace,
+                AuditStage::Panicked,
+            );
             Err(Status::internal("the server panicked on this request"))
         }
     };
@@ -108,7 +115,15 @@ pub async fn handle(
         Err(status) => (render::fail(&status, representation), Some(status)),
     };
     let code = response.status().as_u16();
-    report(server, connection, &head, &info, &trace, &response, failure.as_ref());
+    report(
+        server,
+        connection,
+        &head,
+        &info,
+        &trace,
+        &response,
+        failure.as_ref(),
+    );
     set_headers(&head, &trace, &mut response);
     server.telemetry.finished(&Outcome {
         info: &info,
@@ -182,10 +197,7 @@ fn set_headers(head: &Head, trace: &Trace, response: &mut Response<Body>) {
     if let Ok(id) = HeaderValue::from_str(&head.id) {
         headers.insert(AUDIT_ID, id);
     }
-    headers.insert(
-        CACHE_CONTROL,
-        HeaderValue::from_static("no-cache, private"),
-    );
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
     let mut room = WARNINGS_MAX;
     for warning in &trace.warnings {
         room = room.saturating_sub(warning.len());
@@ -347,8 +359,14 @@ async fn authenticate(
     let credentials = Credentials {
         bearer,
         certificates: &connection.certificates,
+        audiences: &[],
     };
-    match server.services.authenticator.authenticate(&credentials).await {
+    match server
+        .services
+        .authenticator
+        .authenticate(&credentials)
+        .await
+    {
         Ok(Some(Identity { user, .. })) => {
             if by_certificate {
                 *connection.identity.lock() = Some((Instant::now(), user.clone()));
@@ -377,11 +395,10 @@ pub(crate) fn authorize(
     info: &RequestInfo,
     annotations: &mut Vec<(String, String)>,
 ) -> Result<(), Status> {
-    let (decision, reason, result) =
-        match require(server.authorizer(), &attributes(user, info)) {
-            Ok(reason) => ("allow", reason, Ok(())),
-            Err(status) => ("forbid", String::new(), Err(status)),
-        };
+    let (decision, reason, result) = match require(server.authorizer(), &attributes(user, info)) {
+        Ok(reason) => ("allow", reason, Ok(())),
+        Err(status) => ("forbid", String::new(), Err(status)),
+    };
     if server.auditor.is_some() {
         let annotate = |name: &str| format!("authorization.k8s.io/{name}");
         annotations.push((annotate("decision"), decision.to_owned()));

@@ -1,7 +1,7 @@
 //! What a handler answers, before it is known how the client wants it written.
 
-use crate::cache::{CachedObject, EventKind};
 use crate::cache::{CacheEvent, Filter};
+use crate::cache::{CachedObject, EventKind};
 use crate::served::Served;
 use bytes::Bytes;
 use futures::stream::BoxStream;

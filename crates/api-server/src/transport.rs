@@ -103,9 +103,7 @@ async fn connection(
     let service = service_fn(move |request| {
         let server = handler.clone();
         let connection = connection.clone();
-        async move {
-            Ok::<_, Infallible>(pipeline::handle(&server, &connection, request).await)
-        }
+        async move { Ok::<_, Infallible>(pipeline::handle(&server, &connection, request).await) }
     });
     if http2 {
         let mut builder = http2::Builder::new(TokioExecutor::new());

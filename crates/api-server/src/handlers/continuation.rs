@@ -58,7 +58,10 @@ impl Continuation {
                 "incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
             ));
         }
-        let outside = token.start.split('/').any(|part| matches!(part, "." | ".."));
+        let outside = token
+            .start
+            .split('/')
+            .any(|part| matches!(part, "." | ".."));
         if token.start.is_empty() || token.start.starts_with('/') || outside {
             return Err(bad(&format!(
                 "encoded start key \"{}\" is not below the list",

@@ -236,13 +236,7 @@ fn complete(
             subresource: "",
             time: &clock::timestamp(clock::now()),
         };
-        track_update(
-            server.schema,
-            &served.stored_schema,
-            None,
-            object,
-            &manager,
-        );
+        track_update(server.schema, &served.stored_schema, None, object, &manager);
     }
     Ok(())
 }
@@ -257,9 +251,7 @@ async fn put(
     let cache = server.objects(served)?;
     let name = meta::name(&object).to_owned();
     let key = key::of_object(&cache.prefix, meta::namespace(&object), &name);
-    let exists = || {
-        Status::already_exists(&served.resource.group, &served.resource.plural, &name)
-    };
+    let exists = || Status::already_exists(&served.resource.group, &served.resource.plural, &name);
     if cache.get(&key).is_some() {
         return Ok(Err(exists()));
     }
@@ -272,7 +264,11 @@ async fn put(
     }
     let stored = encoding::to_stored(&object);
     let ttl = strategy::ttl(&served.stored);
-    match server.store.put(&key, stored, Expectation::Absent, ttl).await {
+    match server
+        .store
+        .put(&key, stored, Expectation::Absent, ttl)
+        .await
+    {
         Ok(entry) => {
             let object = super::write::written(server, served, cache, entry).await?;
             Ok(Ok(Reply::Object {

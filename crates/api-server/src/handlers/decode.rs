@@ -159,7 +159,11 @@ fn check_kind(registry: &Registry, expected: &Expected, value: &mut Value) -> Re
     } else {
         (group, version)
     };
-    let kind = if kind.is_empty() { &want.kind } else { kind.as_str() };
+    let kind = if kind.is_empty() {
+        &want.kind
+    } else {
+        kind.as_str()
+    };
     if registry.by_kind(group, version, kind).is_none() {
         return Err(Status::bad_request(format!(
             "{kind} in version \"{version}\" cannot be handled as a {}: no kind \"{kind}\" is \
@@ -174,7 +178,11 @@ fn check_kind(registry: &Registry, expected: &Expected, value: &mut Value) -> Re
              ({}.{}): unknown conversion",
             want.kind,
             version,
-            if want.group.is_empty() { "core" } else { short(&want.group) },
+            if want.group.is_empty() {
+                "core"
+            } else {
+                short(&want.group)
+            },
             want.kind,
         )));
     }

@@ -162,7 +162,11 @@ mod tests {
         for (query, watch, want) in [
             ("", false, ""),
             ("resourceVersion=5&resourceVersionMatch=Exact", false, ""),
-            ("resourceVersion=0&resourceVersionMatch=NotOlderThan", false, ""),
+            (
+                "resourceVersion=0&resourceVersionMatch=NotOlderThan",
+                false,
+                "",
+            ),
             ("resourceVersion=x", false, "resourceVersion: Invalid value"),
             (
                 "resourceVersionMatch=Exact",
@@ -205,7 +209,11 @@ mod tests {
                 "forbidden for watch unless sendInitialEvents is provided",
             ),
             ("limit=x", false, "strconv.ParseInt: parsing \"x\""),
-            ("labelSelector=a%20b%20c", false, "unable to parse requirement"),
+            (
+                "labelSelector=a%20b%20c",
+                false,
+                "unable to parse requirement",
+            ),
         ] {
             let got = ListOptions::parse(&Query::parse(query), watch);
             let message = got.err().map(|s| s.message).unwrap_or_default();

@@ -111,12 +111,20 @@ pub async fn page(
         let newest = server.fresh().await?;
         let start = format!("{}{}", filter.prefix, token.start);
         let at = token.revision.unwrap_or(newest);
-        return at_revision(server, cache, filter, Some(start), options.limit, at, newest)
-            .await
-            .map_err(|status| match status.reason {
-                "Expired" => expired_token(token.start),
-                _ => status,
-            });
+        return at_revision(
+            server,
+            cache,
+            filter,
+            Some(start),
+            options.limit,
+            at,
+            newest,
+        )
+        .await
+        .map_err(|status| match status.reason {
+            "Expired" => expired_token(token.start),
+            _ => status,
+        });
     }
     let exact = match (options.revision_match, options.revision) {
         (Match::Exact, _) => true,

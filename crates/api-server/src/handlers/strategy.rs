@@ -17,7 +17,13 @@ pub fn creates_on_update(resource: &Resource) -> bool {
     match resource.group.as_ref() {
         "" => is(
             resource,
-            &["endpoints", "events", "limitranges", "podtemplates", "services"],
+            &[
+                "endpoints",
+                "events",
+                "limitranges",
+                "podtemplates",
+                "services",
+            ],
         ),
         "events.k8s.io" | "rbac.authorization.k8s.io" | "coordination.k8s.io" => true,
         _ => false,
@@ -27,7 +33,9 @@ pub fn creates_on_update(resource: &Resource) -> bool {
 /// Whether an update may leave out the resource version.
 pub fn updates_unconditionally(resource: &Resource) -> bool {
     match resource.group.as_ref() {
-        "coordination.k8s.io" | "node.k8s.io" | "admissionregistration.k8s.io"
+        "coordination.k8s.io"
+        | "node.k8s.io"
+        | "admissionregistration.k8s.io"
         | "apiregistration.k8s.io" => false,
         "policy" => !is(resource, &["poddisruptionbudgets"]),
         "storage.k8s.io" => !is(resource, &["volumeattachments", "csidrivers", "csinodes"]),

@@ -1,10 +1,10 @@
 //! From a handler's answer to bytes: the last step of the pipeline, and with the first the only
 //! one that knows HTTP.
 
-mod body;
-mod table;
-mod watch;
-mod yaml;
+pub mod body;
+pub mod table;
+pub mod watch;
+pub mod yaml;
 
 pub use body::Body;
 

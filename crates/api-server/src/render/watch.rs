@@ -116,9 +116,7 @@ impl WatchBody {
                     false,
                 )
             }
-            View::Metadata => {
-                table::partial(json!({ "metadata": metadata }), version)
-            }
+            View::Metadata => table::partial(json!({ "metadata": metadata }), version),
             View::Whole | View::AggregatedDiscovery => json!({
                 "apiVersion": self.served.api_version(),
                 "kind": self.served.resource.kind,

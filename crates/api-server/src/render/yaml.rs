@@ -75,7 +75,9 @@ fn scalar(out: &mut String, value: &Value) {
     match value {
         Value::String(s) => text(out, s),
         // Writing to a String does not fail.
-        other => drop(write!(out, "{other}")),
+        other => {
+            let _ = write!(out, "{other}");
+        }
     }
 }
 
@@ -84,7 +86,7 @@ fn text(out: &mut String, text: &str) {
         out.push_str(text);
     } else {
         // JSON's quoted texts are YAML's.
-        drop(write!(out, "{}", Value::from(text)));
+        let _ = write!(out, "{}", Value::from(text));
     }
 }
 
