@@ -321,6 +321,24 @@ impl Store for MemoryStore {
         .boxed()
     }
 
+    fn replace<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        expected: Revision,
+    ) -> BoxFuture<'a, Result<Entry>> {
+        async move {
+            if value.len() > self.value_limit {
+                return Err(StoreError::TooLarge { size: value.len(), limit: self.value_limit });
+            }
+            let mut state = self.shared.state.lock();
+            state.check(key, Expected::At(expected))?;
+            let written = state.change(&Arc::from(key), Some(value));
+            written.ok_or_else(|| StoreError::Unavailable("a put made no entry".to_owned()))
+        }
+        .boxed()
+    }
+
     fn delete<'a>(
         &'a self,
         key: &'a str,

@@ -97,6 +97,7 @@ pub const CASES: &[Case] = cases![
     writes::concurrent_increments_are_not_lost,
     writes::entries_expire,
     writes::a_later_write_ends_the_time_to_live,
+    writes::replacing_keeps_the_time_to_live,
     history::a_key_is_read_as_it_was,
     history::the_future_cannot_be_read,
     history::ranges_are_in_order_and_below_their_prefix,

@@ -187,6 +187,16 @@ pub trait Store: Send + Sync + 'static {
         ttl: Option<Duration>,
     ) -> BoxFuture<'a, Result<Entry>>;
 
+    /// Puts `value` at `key` if that was last changed at `expected`, and leaves the time to live of
+    /// the entry as it is (etcd's put with `IgnoreLease`). For writing anew what means the same,
+    /// as when encryption keys are rotated.
+    fn replace<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        expected: Revision,
+    ) -> BoxFuture<'a, Result<Entry>>;
+
     /// Deletes `key` if `expected` holds ([`Expected::Absent`] never does for an existing key).
     /// Returns the revision of the deletion and the entry that was deleted. Deleting a key that
     /// does not exist is a conflict with no current entry.

@@ -14,13 +14,22 @@ use storage_api::{Entry, Event, Expected, Result, Revision, StoreError};
 /// Where the answer to a call goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T>>;
 
+/// How long an entry lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    Permanent,
+    For(Duration),
+    /// As long as it was going to.
+    AsBefore,
+}
+
 /// A write as a caller asks for it.
 #[derive(Debug)]
 pub(crate) struct Put {
     pub(crate) key: Arc<str>,
     pub(crate) value: Bytes,
     pub(crate) expected: Expected,
-    pub(crate) ttl: Option<Duration>,
+    pub(crate) life: Life,
 }
 
 /// A change that has its revision but is not durable yet.
@@ -86,9 +95,20 @@ impl Batch {
     }
 
     pub(crate) fn put(&mut self, view: &View, put: Put, reply: Reply<Entry>) {
-        match self.check(view, &put.key, put.expected) {
-            Ok(previous) => {
-                let lease = put.ttl.map(Lease::starting_now);
+        let checked = self
+            .check(view, &put.key, put.expected)
+            .and_then(|previous| {
+                let lease = match put.life {
+                    Life::Permanent => None,
+                    Life::For(ttl) => Some(Lease::starting_now(ttl)),
+                    Life::AsBefore => {
+                        previous.map_or(Ok(None), |source| self.lease(&put.key, source))?
+                    }
+                };
+                Ok((previous, lease))
+            });
+        match checked {
+            Ok((previous, lease)) => {
                 let at = self.stage(put.key, Some(put.value), lease, previous);
                 self.answers.push(Answer::Put(reply, at));
             }
@@ -292,6 +312,13 @@ impl Batch {
         match source {
             Source::Stored { revision, .. } => self.snapshot.entry(key, revision),
             Source::Staged(at) => self.staged(at).ok_or_else(crate::view::unavailable),
+        }
+    }
+
+    fn lease(&self, key: &str, source: Source) -> Result<Option<Lease>> {
+        match source {
+            Source::Stored { revision, .. } => self.snapshot.lease(key, revision),
+            Source::Staged(at) => Ok(self.changes.get(at).and_then(|change| change.lease)),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use crate::medium::Medium;
 use crate::options::{OpenError, Options};
-use crate::record::Record;
+use crate::record::{Lease, Record};
 use bytes::Bytes;
 use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
 use std::collections::BTreeSet;
@@ -146,6 +146,23 @@ impl Snapshot {
         let guard = found.ok_or_else(|| damaged("its record is missing"))?;
         let record = Record::decode(revision, guard.value()).map_err(damaged)?;
         entry_of(key, revision, record)
+    }
+
+    /// How long the entry that the change of `key` at `revision` made is to live.
+    pub(crate) fn lease(
+        &self,
+        key: &str,
+        revision: Revision,
+    ) -> storage_api::Result<Option<Lease>> {
+        let damaged = |why: &str| damaged(key, why);
+        let found = self
+            .0
+            .get(revision)
+            .map_err(|error| read_error(&error.into()))?;
+        let guard = found.ok_or_else(|| damaged("its record is missing"))?;
+        Ok(Record::decode(revision, guard.value())
+            .map_err(damaged)?
+            .lease)
     }
 
     /// The entries at `wanted`, in the same order.

@@ -1,6 +1,6 @@
 //! The store's handle: reads are answered here, writes are handed to the writer thread.
 
-use crate::batch::Put;
+use crate::batch::{Life, Put};
 use crate::directory::Directory;
 use crate::load::{Loaded, load};
 use crate::log::Log;
@@ -127,6 +127,26 @@ impl EmbeddedStore {
             return ready(Err(unavailable())).boxed();
         }
         async move { answer.await.unwrap_or_else(|_| Err(unavailable())) }.boxed()
+    }
+
+    fn write(
+        &self,
+        key: &str,
+        value: Bytes,
+        expected: Expected,
+        life: Life,
+    ) -> BoxFuture<'static, Result<Entry>> {
+        let (size, limit) = (value.len(), self.shared.options.value_limit);
+        if size > limit {
+            return ready(Err(StoreError::TooLarge { size, limit })).boxed();
+        }
+        let put = Put {
+            key: self.shared_key(key),
+            value,
+            expected,
+            life,
+        };
+        self.ask(move |reply| Request::Put(put, reply))
     }
 
     /// `key` in the allocation that the index has, if it has one.
