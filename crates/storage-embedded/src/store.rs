@@ -232,17 +232,16 @@ impl Store for EmbeddedStore {
         expected: Expected,
         ttl: Option<Duration>,
     ) -> BoxFuture<'a, Result<Entry>> {
-        let (size, limit) = (value.len(), self.shared.options.value_limit);
-        if size > limit {
-            return ready(Err(StoreError::TooLarge { size, limit })).boxed();
-        }
-        let put = Put {
-            key: self.shared_key(key),
-            value,
-            expected,
-            ttl,
-        };
-        self.ask(move |reply| Request::Put(put, reply))
+        self.write(key, value, expected, ttl.map_or(Life::Permanent, Life::For))
+    }
+
+    fn replace<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        expected: Revision,
+    ) -> BoxFuture<'a, Result<Entry>> {
+        self.write(key, value, Expected::At(expected), Life::AsBefore)
     }
 
     fn delete<'a>(
