@@ -200,7 +200,8 @@ impl Reader {
         let non_resource_urls = self.urls(value, path);
         let resources = self.resources(value, path);
         let namespaces = self.texts(value, "namespaces", path);
-        if !non_resource_urls.is_empty() && !(resources.is_empty() && namespaces.is_empty()) {
+        let regular = !resources.is_empty() || !namespaces.is_empty();
+        if regular && !non_resource_urls.is_empty() {
             self.errors.push(FieldError::invalid(
                 &path.child("nonResourceURLs"),
                 non_resource_urls.clone(),
