@@ -1,7 +1,28 @@
 //! Server-side apply (KEP-555) and the managed fields that every write keeps.
+//!
+//! The semantics are those of structured-merge-diff: which parts of an object are owned one by
+//! one and which as a whole follows from the schema. Managed fields are compared as they stand,
+//! whatever API version their entry names: upstream converts between versions first, which makes
+//! a difference only where versions of one kind call a field differently.
 
-use crate::Value;
-use crate::schema::Schema;
+mod compare;
+mod configuration;
+mod element;
+mod extract;
+mod field_set;
+mod last_applied;
+mod managed;
+mod merge;
+mod remove;
+mod track;
+mod validate;
+
+pub use configuration::apply;
+pub use field_set::{FieldSet, FieldSetError};
+pub use track::track_update;
+
+use crate::status::{Cause, Status};
+use std::fmt::Write;
 
 /// Who writes, and how.
 #[derive(Debug, Clone)]
@@ -21,42 +42,67 @@ pub struct Manager<'a> {
 pub struct Conflict {
     /// The field, as upstream writes it: `.spec.replicas`.
     pub field: String,
-    /// The owner as upstream describes it: `"kubectl" using apps/v1 at …`.
+    /// The owner as upstream describes it: `"kubectl" using apps/v1`.
     pub manager: String,
 }
 
 /// Why an apply was refused.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
     /// Others own fields that the configuration would change (409 upstream).
-    #[error("Apply failed with {} conflict(s)", .0.len())]
+    #[error("{}", conflict_message(.0))]
     Conflicts(Vec<Conflict>),
     /// The configuration is not acceptable (400 upstream).
     #[error("{0}")]
     Malformed(String),
+    /// The configuration does not fit the type (500 without a reason upstream).
+    #[error("{0}")]
+    Mistyped(String),
 }
 
-/// Brings `metadata.managedFields` of `new` up to date after a create (`old` is `None`), update
-/// or patch by `manager`. `name` is the object's schema type.
-pub fn track_update(
-    _schema: &Schema,
-    _name: &str,
-    _old: Option<&Value>,
-    _new: &mut Value,
-    _manager: &Manager<'_>,
-) {
+impl ApplyError {
+    /// The error as upstream's PATCH handler reports it.
+    pub fn to_status(&self) -> Status {
+        match self {
+            Self::Conflicts(conflicts) => {
+                let mut status = Status::new(409, "Conflict", self.to_string());
+                status.details.causes = conflicts
+                    .iter()
+                    .map(|conflict| Cause {
+                        reason: "FieldManagerConflict".to_owned(),
+                        message: format!("conflict with {}", conflict.manager),
+                        field: conflict.field.clone(),
+                    })
+                    .collect();
+                status
+            }
+            Self::Malformed(why) => Status::bad_request(why.clone()),
+            Self::Mistyped(why) => Status::new(500, "", why.clone()),
+        }
+    }
 }
 
-/// Applies `config` to `live` (an empty object of the kind if it does not exist yet) on behalf of
-/// `manager`: merges, removes what the manager applied before and does not any more, and returns
-/// the object with its managed fields.
-pub fn apply(
-    _schema: &Schema,
-    _name: &str,
-    live: Option<&Value>,
-    config: &Value,
-    _manager: &Manager<'_>,
-    _force: bool,
-) -> Result<Value, ApplyError> {
-    Ok(live.unwrap_or(config).clone())
+fn conflict_message(conflicts: &[Conflict]) -> String {
+    if let [only] = conflicts {
+        return format!(
+            "Apply failed with 1 conflict: conflict with {}: {}",
+            only.manager, only.field
+        );
+    }
+    let mut text = format!("Apply failed with {} conflicts:", conflicts.len());
+    let mut managers: Vec<&str> = conflicts.iter().map(|c| c.manager.as_str()).collect();
+    managers.sort_unstable();
+    managers.dedup();
+    for (at, manager) in managers.into_iter().enumerate() {
+        let space = if at == 0 { ' ' } else { '\n' };
+        // Writing to a text does not fail.
+        let _ = write!(text, "{space}conflicts with {manager}:");
+        for conflict in conflicts.iter().filter(|c| c.manager == manager) {
+            let _ = write!(text, "\n- {}", conflict.field);
+        }
+    }
+    text
 }
+
+#[cfg(test)]
+mod tests;

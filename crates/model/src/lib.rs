@@ -9,6 +9,7 @@ pub mod convert;
 pub mod decode;
 pub mod discovery;
 pub mod field;
+mod go;
 pub mod kinds;
 pub mod meta;
 pub mod openapi;

@@ -73,8 +73,7 @@ impl<'s> Field<'s> {
     /// Whether upstream's encoding of an object always has the field, with a zero value if it was
     /// not given one. Such a field is never new.
     pub(crate) fn always(self) -> bool {
-        !self.field.pointer
-            && (!self.field.omit_empty || matches!(self.shape.place, Place::Object { .. }))
+        !self.field.pointer && (!self.field.omit_empty || is_go_struct(&self.field.ty))
     }
 
     /// The default that completes a list entry's key.
@@ -162,6 +161,19 @@ impl<'s> Shape<'s> {
         }
     }
 
+    /// The fields that upstream's encoding of this object type always has, because their Go type
+    /// is a struct.
+    pub(crate) fn implied(self) -> impl Iterator<Item = &'s str> {
+        let fields = match self.place {
+            Place::Object { ty, .. } => ty.fields(),
+            _ => &[],
+        };
+        fields
+            .iter()
+            .filter(|field| !field.pointer && is_go_struct(&field.ty))
+            .map(|field| &*field.name)
+    }
+
     /// The type of the elements, if this is a list.
     pub(crate) fn element(self) -> Option<Self> {
         match self.place {
@@ -187,6 +199,20 @@ impl<'s> Shape<'s> {
             Place::Free => Kind::Any,
         }
     }
+}
+
+/// Whether upstream's Go type is a struct, which `omitempty` never leaves out.
+fn is_go_struct(ty: &Type) -> bool {
+    matches!(
+        ty,
+        Type::Object(_)
+            | Type::IntOrString
+            | Type::Quantity
+            | Type::Time
+            | Type::MicroTime
+            | Type::Duration
+            | Type::Raw(_)
+    )
 }
 
 /// What JSON form a type's values have.

@@ -294,9 +294,12 @@ impl Status {
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
             "code": self.code,
         });
+        // Upstream has no reason for failures that are of no class of its own.
+        if let Some(map) = status.as_object_mut().filter(|_| !self.reason.is_empty()) {
+            map.insert("reason".to_owned(), self.reason.into());
+        }
         if let Some(map) = status.as_object_mut().filter(|_| !details.is_empty()) {
             map.insert("details".to_owned(), Value::Object(details));
         }

@@ -11,11 +11,11 @@
 
 use super::order::{self, Identity};
 use super::{PatchError, go_kind};
+use crate::go::{go_map, go_text, go_type};
 use crate::schema::Schema;
 use crate::shape::{Field, Shape};
 use crate::{Map, Value};
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
 const PATCH: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";
@@ -406,45 +406,6 @@ fn unknown_directive(directive: &Value, map: &Map) -> PatchError {
         go_text(directive),
         go_map(map)
     ))
-}
-
-/// The name of the Go type that upstream decodes a value into.
-fn go_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "%!s(<nil>)",
-        Value::Bool(_) => "bool",
-        Value::Number(n) if n.is_f64() => "float64",
-        Value::Number(_) => "int64",
-        Value::String(_) => "string",
-        Value::Array(_) => "[]interface {}",
-        Value::Object(_) => "map[string]interface {}",
-    }
-}
-
-/// A value as Go's `%v` prints it; upstream's errors contain such texts.
-fn go_text(value: &Value) -> String {
-    match value {
-        Value::Null => "<nil>".to_owned(),
-        Value::Bool(b) => b.to_string(),
-        Value::Number(n) => n.to_string(),
-        Value::String(text) => text.clone(),
-        Value::Array(list) => {
-            let parts: Vec<String> = list.iter().map(go_text).collect();
-            format!("[{}]", parts.join(" "))
-        }
-        Value::Object(map) => go_map(map),
-    }
-}
-
-fn go_map(map: &Map) -> String {
-    let mut text = String::from("map[");
-    for (at, (key, value)) in map.iter().enumerate() {
-        let space = if at == 0 { "" } else { " " };
-        // Writing to a text does not fail.
-        let _ = write!(text, "{space}{key}:{}", go_text(value));
-    }
-    text.push(']');
-    text
 }
 
 #[cfg(test)]

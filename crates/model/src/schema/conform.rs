@@ -154,7 +154,11 @@ impl<'s> Walk<'s> {
             return false;
         }
         self.value(&field.ty, value, place, field, 0);
-        !(field.omit_empty && !field.pointer && is_zero(&field.ty, value))
+        // An empty list of managed fields is a request: to forget them. Apply takes it out.
+        !(field.omit_empty
+            && !field.pointer
+            && is_zero(&field.ty, value)
+            && field.name != "managedFields")
     }
 
     /// `nesting` counts the lists and maps between the field and the value.
