@@ -14,6 +14,7 @@ pub mod identity_objects;
 pub mod impersonation;
 pub mod issuer_discovery;
 pub mod key;
+pub mod live_authorizers;
 pub mod lookup;
 pub mod negotiation;
 pub mod nonresource;

@@ -4,9 +4,10 @@
 //! without holding its rules; members of `system:masters` may do everything. Everyone else needs
 //! the rules themselves, in the namespace of the role or binding.
 
-use crate::index::{Index, aggregate_errors};
+use crate::index::aggregate_errors;
 use crate::object::{Binding, GROUP, RoleKind, rules_of};
 use crate::quote::{quoted, quoted_list};
+use crate::resolve::RuleResolver;
 use crate::rule::{ALL, Rule, compact_rules, url_covers};
 use crate::{Attributes, Authorizer};
 use model::status::Status;
@@ -151,7 +152,7 @@ pub fn check_grant(
 /// `authorizer` is the server's whole chain, which decides on `escalate`.
 pub fn check_role_escalation(
     write: &Write<'_>,
-    index: &Index,
+    roles: &dyn RuleResolver,
     authorizer: &dyn Authorizer,
 ) -> Result<(), Status> {
     let kind = if write.namespace.is_empty() {
@@ -169,7 +170,7 @@ pub fn check_role_escalation(
     let forbidden = |why: &str| Status::forbidden(GROUP, kind.plural(), name, why);
     let wanted =
         rules_of(write.object).map_err(|e| Status::bad_request(format!("invalid role: {e}")))?;
-    let held = index.rules_for(write.user, write.namespace);
+    let held = roles.rules_for(write.user, write.namespace);
     check_grant(write.user, &held.rules, &held.errors, &wanted).map_err(|e| forbidden(&e))?;
     let aggregates = |object: &Value| meta::at(object, &["aggregationRule"]).is_some();
     if kind == RoleKind::ClusterRole
@@ -190,7 +191,7 @@ pub fn check_role_escalation(
 /// `bind` it.
 pub fn check_binding(
     write: &Write<'_>,
-    index: &Index,
+    roles: &dyn RuleResolver,
     authorizer: &dyn Authorizer,
 ) -> Result<(), Status> {
     if write.user.in_group(MASTERS) || only_collection_changes(write) {
@@ -206,10 +207,10 @@ pub fn check_binding(
         RoleKind::Role => write.namespace,
         RoleKind::ClusterRole => "",
     };
-    let wanted = index
+    let wanted = roles
         .role_rules(role_namespace, &role.name)
         .ok_or_else(|| Status::not_found(GROUP, role.kind.plural(), &role.name))?;
-    let held = index.rules_for(write.user, write.namespace);
+    let held = roles.rules_for(write.user, write.namespace);
     check_grant(write.user, &held.rules, &held.errors, &wanted).map_err(|why| {
         let plural = if write.namespace.is_empty() {
             "clusterrolebindings"
@@ -252,6 +253,7 @@ fn only_collection_changes(write: &Write<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Index;
     use crate::object::{Role, RoleRef, Subject};
     use serde_json::json;
 

@@ -15,6 +15,24 @@ pub struct Rules {
     pub errors: Vec<String>,
 }
 
+/// Something that knows roles and bindings.
+pub trait RuleResolver {
+    /// The rules that apply to a user in a namespace.
+    fn rules_for(&self, user: &UserInfo, namespace: &str) -> Rules;
+    /// The rules of a Role, or (with an empty namespace) of a ClusterRole.
+    fn role_rules(&self, namespace: &str, name: &str) -> Option<Vec<Rule>>;
+}
+
+impl RuleResolver for Index {
+    fn rules_for(&self, user: &UserInfo, namespace: &str) -> Rules {
+        Index::rules_for(self, user, namespace)
+    }
+
+    fn role_rules(&self, namespace: &str, name: &str) -> Option<Vec<Rule>> {
+        Index::role_rules(self, namespace, name)
+    }
+}
+
 impl Index {
     /// The rules that apply to a user in a namespace; with an empty namespace, those of
     /// ClusterRoleBindings only.
