@@ -1,5 +1,12 @@
 //! The workshop, from its first to its last manifest, with real kubectl.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests"
+)]
+
 mod support;
 
 use support::{Cluster, Kubectl, with_every_kubectl, workshop};
