@@ -75,12 +75,19 @@ func main() {
 		}
 	}
 	for _, value := range []any{
-		meta.APIGroup{}, meta.APIGroupList{}, meta.APIResourceList{}, meta.APIVersions{},
 		meta.LabelSelector{}, meta.ListOptions{}, meta.CreateOptions{}, meta.UpdateOptions{},
-		meta.PatchOptions{}, meta.GetOptions{}, meta.PartialObjectMetadata{},
+		meta.Patch{}, meta.PatchOptions{}, meta.GetOptions{}, meta.PartialObjectMetadata{},
 		meta.PartialObjectMetadataList{}, version.Info{},
 	} {
 		if err := e.Add(reflect.TypeOf(value)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for _, value := range []any{
+		meta.APIGroup{}, meta.APIGroupList{}, meta.APIResourceList{}, meta.APIVersions{},
+	} {
+		t := reflect.TypeOf(value)
+		if err := e.Add(t, export.Kind{Version: "v1", Kind: t.Name()}); err != nil {
 			log.Fatal(err)
 		}
 	}

@@ -250,6 +250,11 @@ func (e *Exporter) code(t reflect.Type) (string, error) {
 		return e.code(t.Elem())
 	}
 	if code, ok := scalars[key(t)]; ok {
+		doc, err := e.source.typeDoc(t)
+		if err != nil {
+			return "", err
+		}
+		e.Docs[Name(t)] = &Docs{Type: doc.text}
 		return code, nil
 	}
 	switch t.Kind() {
