@@ -89,8 +89,12 @@ impl<'p> At<'p> {
                 out.push_str(name);
             }
             // Writing into a String cannot fail.
-            Step::Index(index) => drop(write!(out, "[{index}]")),
-            Step::Key(key) => drop(write!(out, "[{key}]")),
+            Step::Index(index) => {
+                let _ = write!(out, "[{index}]");
+            }
+            Step::Key(key) => {
+                let _ = write!(out, "[{key}]");
+            }
         }
     }
 }
