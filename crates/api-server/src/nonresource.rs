@@ -2,11 +2,12 @@
 //! endpoints that are plugged in.
 
 use crate::context::Context;
-use crate::negotiation::Representation;
+use crate::negotiation::{Representation, View, ViewVersion};
 use crate::plugin::EndpointRequest;
 use crate::reply::Reply;
 use crate::server::Server;
 use http::Method;
+use model::discovery as documents;
 use model::status::Status;
 use serde_json::json;
 
@@ -48,21 +49,61 @@ pub async fn serve(
             headers: response.headers,
         });
     }
-    let _ = representation;
     if !read {
         return Err(Status::no_such_path());
     }
     let value = match path {
         "/version" | "/version/" => version(),
-        "/" => {
-            let mut paths: Vec<String> = server.endpoints.iter().flat_map(|e| e.paths()).collect();
-            paths.extend(["/api", "/apis", "/version"].map(str::to_owned));
-            paths.sort();
-            json!({ "paths": paths })
-        }
-        _ => return Err(Status::no_such_path()),
+        "/" => index(server),
+        _ => discovery(server, path, representation).ok_or_else(Status::no_such_path)?,
     };
     Ok(Reply::Value { code: 200, value })
+}
+
+/// The paths that are served.
+fn index(server: &Server) -> model::Value {
+    let mut paths: Vec<String> = server.endpoints.iter().flat_map(|e| e.paths()).collect();
+    paths.extend(["/api", "/apis", "/version", "/openapi/v2", "/openapi/v3"].map(str::to_owned));
+    for resource in server.services.registry.all() {
+        for version in &resource.versions {
+            let group = &resource.group;
+            if group.is_empty() {
+                paths.push(format!("/api/{}", version.name));
+            } else {
+                paths.push(format!("/apis/{group}"));
+                paths.push(format!("/apis/{group}/{}", version.name));
+            }
+        }
+    }
+    paths.sort();
+    paths.dedup();
+    json!({ "paths": paths })
+}
+
+/// The discovery document at a path, if there is one.
+fn discovery(
+    server: &Server,
+    path: &str,
+    representation: Representation,
+) -> Option<model::Value> {
+    let registry = &server.services.registry;
+    let aggregated = (representation.view == View::AggregatedDiscovery).then(|| {
+        match representation.view_version {
+            ViewVersion::Stable => "v2",
+            ViewVersion::Beta => "v2beta1",
+        }
+    });
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    match (parts.as_slice(), aggregated) {
+        (["api"], Some(version)) => Some(documents::aggregated_core(registry, version)),
+        (["apis"], Some(version)) => Some(documents::aggregated_groups(registry, version)),
+        (["api"], None) => Some(documents::api_versions(registry, &server.address())),
+        (["apis"], None) => Some(documents::group_list(registry)),
+        (["api", version], _) => documents::resource_list(registry, "", version),
+        (["apis", group], _) => documents::group(registry, group),
+        (["apis", group, version], _) => documents::resource_list(registry, group, version),
+        _ => None,
+    }
 }
 
 fn version() -> model::Value {

@@ -4,6 +4,7 @@
 use crate::cache::CachedObject;
 use bytes::Bytes;
 use model::Value;
+use model::convert;
 use model::registry::Registry;
 use model::resource::{Resource, Text, api_version};
 use model::status::Status;
@@ -39,7 +40,7 @@ impl Served {
             version: served.name.clone(),
             schema: served.schema.clone(),
             stored_schema,
-            native: Arc::ptr_eq(resource, stored) && served.name == resource.storage_version,
+            native: convert::is_stored_form(resource, version),
             stored: stored.clone(),
             resource: resource.clone(),
         })
@@ -74,8 +75,7 @@ impl Served {
     /// Brings a stored object to the request's version.
     pub fn from_stored(&self, mut value: Value) -> Value {
         if !self.native {
-            (self.resource.convert)(&mut value, &self.resource.storage_version, &self.version);
-            set_kind(&mut value, &self.api_version(), &self.resource.kind);
+            convert::from_storage(&mut value, &self.resource, &self.version);
         }
         value
     }
@@ -83,9 +83,7 @@ impl Served {
     /// Brings an object of the request's version to the one that is stored.
     pub fn to_stored(&self, mut value: Value) -> Value {
         if !self.native {
-            (self.resource.convert)(&mut value, &self.version, &self.resource.storage_version);
-            let version = api_version(&self.stored.group, &self.stored.storage_version);
-            set_kind(&mut value, &version, &self.stored.kind);
+            convert::to_storage(&mut value, &self.resource, &self.version);
         }
         value
     }

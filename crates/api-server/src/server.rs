@@ -7,6 +7,7 @@ use crate::served::Served;
 use admission::Chain;
 use model::schema::Schema;
 use model::status::Status;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +86,8 @@ pub struct Server {
     pub limits: Limits,
     /// Cancelled when the server is to stop.
     pub stop: CancellationToken,
+    /// Where the server listens, as discovery tells clients; empty until it does.
+    pub(crate) address: Mutex<String>,
     pub(crate) mutating: Semaphore,
     pub(crate) read_only: Semaphore,
 }
@@ -98,6 +101,11 @@ impl Server {
     /// The authorizer chain.
     pub fn authorizer(&self) -> &dyn Authorizer {
         self.services.authorizer.as_ref()
+    }
+
+    /// Where the server listens; empty until it does.
+    pub fn address(&self) -> String {
+        self.address.lock().clone()
     }
 
     /// The cache of a resource's objects.

@@ -10,6 +10,7 @@ use admission::Chain;
 use identity::Authenticator;
 use model::registry::Registry;
 use model::schema::Schema;
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -102,6 +103,7 @@ impl Config {
             endpoints: self.endpoints,
             telemetry: self.telemetry,
             auditor: self.auditor,
+            address: Mutex::default(),
             mutating: Semaphore::new(self.limits.mutating),
             read_only: Semaphore::new(self.limits.read_only),
             limits: self.limits,
@@ -131,6 +133,7 @@ impl Handle {
     ) -> std::io::Result<SocketAddr> {
         let listener = TcpListener::bind(address).await?;
         let bound = listener.local_addr()?;
+        *self.server.address.lock() = bound.to_string();
         let serve = transport::serve(self.server.clone(), listener, TlsAcceptor::from(tls));
         self.listeners.push(tokio::spawn(serve));
         Ok(bound)

@@ -1,11 +1,16 @@
 //! What the server does for each verb. Handlers know objects, not HTTP.
 
+pub mod change;
+pub mod conflicts;
 pub mod continuation;
 pub mod create;
 pub mod decode;
+pub mod delete;
 pub mod list_options;
+pub mod patch;
 pub mod read;
 pub mod strategy;
+pub mod update;
 pub mod watch;
 pub mod write;
 pub mod write_options;
@@ -54,6 +59,10 @@ pub async fn dispatch(
         "list" => read::list(server, ctx, served).await,
         "watch" => watch::watch(server, ctx, served).await,
         "create" => create::create(server, ctx, served, body).await,
+        "update" => update::update(server, ctx, served, "", body).await,
+        "patch" => patch::patch(server, ctx, served, "", body).await,
+        "delete" => delete::delete(server, ctx, served, body).await,
+        "deletecollection" => delete::collection(server, ctx, served, body).await,
         _ => Err(not_allowed()),
     }
 }

@@ -8,7 +8,7 @@ pub mod yaml;
 
 pub use body::Body;
 
-use crate::negotiation::{Media, Representation, View};
+use crate::negotiation::{Media, Representation, View, ViewVersion};
 use crate::reply::{List, Object, Reply};
 use crate::served::Served;
 use bytes::Bytes;
@@ -21,6 +21,11 @@ use serde_json::json;
 /// Bodies of fewer bytes are not worth compressing.
 const GZIP_FROM: u64 = 128 << 10;
 
+const DISCOVERY_V2: &str =
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+const DISCOVERY_V2BETA1: &str =
+    "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
+
 /// A response to a request that was answered with `reply`.
 pub fn respond(
     reply: Reply,
@@ -28,6 +33,12 @@ pub fn respond(
     gzip: bool,
 ) -> Result<Response<Body>, Status> {
     let media = representation.media;
+    // A client that asks for it may still get the plain document, where there is no other.
+    let aggregated = matches!(
+        &reply,
+        Reply::Value { value, .. }
+            if value.get("kind").is_some_and(|k| k == "APIGroupDiscoveryList")
+    );
     let (code, body) = match reply {
         Reply::Object {
             code,
@@ -59,7 +70,12 @@ pub fn respond(
         }
     };
     let mut response = compressed(code, body, gzip);
-    content_type(&mut response, media.content_type());
+    let kind = match (representation.view, representation.view_version) {
+        (View::AggregatedDiscovery, ViewVersion::Stable) if aggregated => DISCOVERY_V2,
+        (View::AggregatedDiscovery, ViewVersion::Beta) if aggregated => DISCOVERY_V2BETA1,
+        _ => media.content_type(),
+    };
+    content_type(&mut response, kind);
     Ok(response)
 }
 
@@ -135,7 +151,7 @@ fn one(served: &Served, object: Object, representation: Representation) -> Resul
             let revision = model::meta::resource_version(&value).to_owned();
             table::table(
                 &served.resource,
-                std::iter::once(value),
+                &[value],
                 json!({ "resourceVersion": revision }),
                 crate::reply::Include::Metadata,
                 version,
@@ -169,24 +185,23 @@ fn many(list: List, representation: Representation) -> Result<Body, Status> {
         .objects
         .iter()
         .map(|object| served.read(object))
-        .collect::<Result<Vec<_>, _>>()?
-        .into_iter();
+        .collect::<Result<Vec<_>, _>>()?;
     let version = representation.view_version;
     let shown = match representation.view {
         View::Table => table::table(
             &served.resource,
-            objects,
+            &objects,
             metadata,
             list.include,
             version,
             true,
         ),
-        View::Metadata => table::partial_list(objects, metadata, version),
+        View::Metadata => table::partial_list(objects.into_iter(), metadata, version),
         View::Whole | View::AggregatedDiscovery => json!({
             "kind": served.resource.list_kind,
             "apiVersion": served.api_version(),
             "metadata": metadata,
-            "items": objects.collect::<Vec<_>>(),
+            "items": objects,
         }),
     };
     Ok(Body::Full(write(&shown, representation)))

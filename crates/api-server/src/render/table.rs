@@ -5,70 +5,38 @@ use crate::negotiation::ViewVersion;
 use crate::reply::Include;
 use model::Value;
 use model::resource::Resource;
+use model::table::IncludeObject;
 use serde_json::json;
 
-fn api_version(version: ViewVersion) -> &'static str {
+fn name(version: ViewVersion) -> &'static str {
     match version {
-        ViewVersion::Stable => "meta.k8s.io/v1",
-        ViewVersion::Beta => "meta.k8s.io/v1beta1",
+        ViewVersion::Stable => "v1",
+        ViewVersion::Beta => "v1beta1",
     }
+}
+
+fn api_version(version: ViewVersion) -> String {
+    format!("meta.k8s.io/{}", name(version))
 }
 
 /// A `Table` of objects. `metadata` is the list's; the columns are left out if `columns` is false,
 /// as in all but the first event of a watch.
 pub fn table(
     resource: &Resource,
-    objects: impl Iterator<Item = Value>,
+    objects: &[Value],
     metadata: Value,
     include: Include,
     version: ViewVersion,
     columns: bool,
 ) -> Value {
-    let now = clock::now();
-    let rows: Vec<Value> = objects
-        .map(|object| {
-            let cells = (resource.row)(&object, now);
-            let mut row = json!({ "cells": cells });
-            if let Some(shown) = included(object, include, version)
-                && let Some(map) = row.as_object_mut()
-            {
-                map.insert("object".to_owned(), shown);
-            }
-            row
-        })
-        .collect();
-    let definitions: Value = if columns {
-        resource
-            .columns
-            .iter()
-            .map(|c| {
-                json!({
-                    "name": c.name,
-                    "type": c.r#type,
-                    "format": c.format,
-                    "description": c.description,
-                    "priority": c.priority,
-                })
-            })
-            .collect()
-    } else {
-        Value::Null
+    let include = match include {
+        Include::None => IncludeObject::None,
+        Include::Metadata => IncludeObject::Metadata,
+        Include::Object => IncludeObject::Object,
     };
-    json!({
-        "kind": "Table",
-        "apiVersion": api_version(version),
-        "metadata": metadata,
-        "columnDefinitions": definitions,
-        "rows": rows,
-    })
-}
-
-fn included(object: Value, include: Include, version: ViewVersion) -> Option<Value> {
-    match include {
-        Include::None => None,
-        Include::Metadata => Some(partial(object, version)),
-        Include::Object => Some(object),
-    }
+    let version = name(version);
+    let now = clock::now();
+    model::table::table(resource, objects, metadata, include, version, columns, now)
 }
 
 /// The `PartialObjectMetadata` of an object.

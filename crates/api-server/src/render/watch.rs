@@ -76,10 +76,9 @@ impl WatchBody {
                 let first = !std::mem::replace(&mut self.columns_sent, true);
                 let version = self.representation.view_version;
                 let revision = model::meta::resource_version(&value).to_owned();
-                let rows = [value];
                 table::table(
                     &self.served.resource,
-                    rows.into_iter(),
+                    &[value],
                     json!({ "resourceVersion": revision }),
                     self.include,
                     version,
@@ -106,10 +105,9 @@ impl WatchBody {
         let version = self.representation.view_version;
         let object = match self.representation.view {
             View::Table => {
-                let none = std::iter::empty();
                 table::table(
                     &self.served.resource,
-                    none,
+                    &[],
                     metadata,
                     self.include,
                     version,

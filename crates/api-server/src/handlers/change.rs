@@ -1,0 +1,320 @@
+//! A change of an existing object, whoever asks for it: completed, admitted, validated, and
+//! written if nobody else was faster.
+
+use super::strategy;
+use super::write;
+use super::write_options::WriteOptions;
+use crate::cache::{CachedObject, ResourceCache};
+use crate::clock;
+use crate::context::Context;
+use crate::encoding;
+use crate::served::Served;
+use crate::server::{Server, store_status};
+use admission::Operation;
+use model::Value;
+use model::apply::{Manager, track_update};
+use model::meta;
+use model::status::Status;
+use model::validation;
+use std::sync::Arc;
+use storage_api::{Expected, StoreError};
+
+/// How a change is meant.
+pub struct Change<'a> {
+    /// The request's parameters.
+    pub options: &'a WriteOptions,
+    /// The `apiVersion` of the request's object.
+    pub api_version: &'a str,
+    /// The subresource, or empty.
+    pub subresource: &'a str,
+    /// Whether the managed fields are right already, as after an apply.
+    pub managed: bool,
+}
+
+/// What became of a change.
+pub enum Outcome {
+    /// The object as it is now, or would be.
+    Done(Value),
+    /// The object as it was written.
+    Written(Arc<CachedObject>),
+    /// Somebody else changed the object meanwhile.
+    Raced,
+}
+
+/// Replaces `current` by `new` (both in storage version).
+pub async fn commit(
+    server: &Server,
+    ctx: &mut Context,
+    served: &Served,
+    current: &Arc<CachedObject>,
+    new: Value,
+    change: &Change<'_>,
+) -> Result<Outcome, Status> {
+    let mut old = current.encoded.parse().map_err(Status::internal)?;
+    meta::remove(&mut old, &["metadata", "resourceVersion"]);
+    let mut new = shape(served, new, &old, change.subresource);
+    carry(served, &mut new, &old)?;
+    new = admit(server, ctx, served, new, &old, change)?;
+    (served.stored.behavior.prepare_update)(&mut new, &old, change.subresource);
+    raise_generation(served, &mut new, &old, change.subresource);
+    let errors = validation::validate_update(&served.stored, &new, &old, change.subresource);
+    if !errors.is_empty() {
+        let resource = &served.resource;
+        let name = meta::name(&old);
+        return Err(Status::invalid(
+            &resource.group,
+            &resource.kind,
+            name,
+            &errors,
+        ));
+    }
+    new = accept(server, ctx, served, new, &old, change)?;
+    for warning in (served.stored.behavior.warnings)(&new, Some(&old)) {
+        if !ctx.warnings.contains(&warning) {
+            ctx.warnings.push(warning);
+        }
+    }
+    if !change.managed {
+        let manager = Manager {
+            name: &change.options.manager,
+            api_version: change.api_version,
+            subresource: change.subresource,
+            time: &clock::timestamp(clock::now()),
+        };
+        let schema = &served.stored_schema;
+        track_update(server.schema, schema, Some(&old), &mut new, &manager);
+    }
+    if new == old {
+        return Ok(Outcome::Written(current.clone()));
+    }
+    let cache = server.objects(served)?;
+    if ends_deletion(served, &new, &old) {
+        return remove(server, cache, current, new, change.options.dry_run).await;
+    }
+    if change.options.dry_run {
+        meta::set(
+            &mut new,
+            &["metadata", "resourceVersion"],
+            current.revision.to_string(),
+        );
+        return Ok(Outcome::Done(new));
+    }
+    put(server, served, cache, current, &new).await
+}
+
+/// Writes a new version of `current`.
+pub async fn put(
+    server: &Server,
+    served: &Served,
+    cache: &ResourceCache,
+    current: &CachedObject,
+    new: &Value,
+) -> Result<Outcome, Status> {
+    let stored = encoding::to_stored(new);
+    let expected = Expected::At(current.revision);
+    let ttl = strategy::ttl(&served.stored);
+    match server.store.put(&current.key, stored, expected, ttl).await {
+        Ok(entry) => {
+            let object = write::written(server, served, cache, entry).await?;
+            Ok(Outcome::Written(object))
+        }
+        Err(StoreError::Conflict { .. }) => Ok(Outcome::Raced),
+        Err(error) => Err(store_status(&error)),
+    }
+}
+
+/// Deletes `current`; `last` is what the client is told of it.
+pub async fn remove(
+    server: &Server,
+    cache: &ResourceCache,
+    current: &CachedObject,
+    mut last: Value,
+    dry_run: bool,
+) -> Result<Outcome, Status> {
+    let mut revision = current.revision;
+    if !dry_run {
+        let expected = Expected::At(current.revision);
+        match server.store.delete(&current.key, expected).await {
+            Ok((deleted, _)) => revision = deleted,
+            Err(StoreError::Conflict { .. }) => return Ok(Outcome::Raced),
+            Err(error) => return Err(store_status(&error)),
+        }
+        server.cache().reached(revision).await;
+        debug_assert!(
+            cache
+                .get(&current.key)
+                .is_none_or(|o| o.revision > revision)
+        );
+    }
+    meta::set(
+        &mut last,
+        &["metadata", "resourceVersion"],
+        revision.to_string(),
+    );
+    Ok(Outcome::Done(last))
+}
+
+/// Keeps what the written part of the object does not cover: on the object itself its status, on
+/// `status` everything else.
+fn shape(served: &Served, mut new: Value, old: &Value, subresource: &str) -> Value {
+    match subresource {
+        "status" => {
+            let mut whole = old.clone();
+            let status = new.get_mut("status").map(Value::take);
+            let metadata = new.get_mut("metadata").map(Value::take);
+            if let Some(map) = whole.as_object_mut() {
+                match status {
+                    Some(status) if !status.is_null() => {
+                        map.insert("status".to_owned(), status);
+                    }
+                    _ => {
+                        map.remove("status");
+                    }
+                }
+                if let Some(metadata) = metadata {
+                    map.insert("metadata".to_owned(), metadata);
+                }
+            }
+            keep(&mut whole, old, &["metadata", "ownerReferences"]);
+            whole
+        }
+        "" if served.stored.has_status() => {
+            keep(&mut new, old, &["status"]);
+            new
+        }
+        _ => new,
+    }
+}
+
+/// Makes the field at `path` what it is in `old`.
+fn keep(new: &mut Value, old: &Value, path: &[&str]) {
+    match meta::at(old, path) {
+        Some(value) => meta::set(new, path, value.clone()),
+        None => {
+            meta::remove(new, path);
+        }
+    }
+}
+
+/// Carries over the metadata that no client may change.
+fn carry(served: &Served, new: &mut Value, old: &Value) -> Result<(), Status> {
+    let uid = meta::uid(new);
+    if !uid.is_empty() && uid != meta::uid(old) {
+        let why = format!(
+            "Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            meta::uid(old)
+        );
+        return Err(served.conflict(meta::name(old), why));
+    }
+    meta::remove(new, &["metadata", "resourceVersion"]);
+    meta::remove(new, &["metadata", "selfLink"]);
+    for field in ["uid", "generation"] {
+        keep(new, old, &["metadata", field]);
+    }
+    // An absent value keeps the old one; another one is a matter for validation.
+    for field in ["creationTimestamp", "name", "namespace"] {
+        if meta::at(new, &["metadata", field]).is_none() {
+            keep(new, old, &["metadata", field]);
+        }
+    }
+    // Deletion is asked for in one way only, and never taken back.
+    for field in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
+        keep(new, old, &["metadata", field]);
+    }
+    Ok(())
+}
+
+fn request<'a>(
+    ctx: &'a Context,
+    served: &'a Served,
+    object: Value,
+    old: &'a Value,
+    change: &'a Change<'_>,
+) -> admission::Request<'a> {
+    admission::Request {
+        operation: Operation::Update,
+        resource: &served.stored,
+        subresource: change.subresource,
+        namespace: &ctx.info.namespace,
+        name: meta::name(old),
+        object,
+        old_object: Some(old),
+        user: &ctx.user,
+        dry_run: change.options.dry_run,
+        warnings: Vec::new(),
+        audit_annotations: Vec::new(),
+    }
+}
+
+fn admit(
+    server: &Server,
+    ctx: &mut Context,
+    served: &Served,
+    object: Value,
+    old: &Value,
+    change: &Change<'_>,
+) -> Result<Value, Status> {
+    let mut request = request(ctx, served, object, old, change);
+    let verdict = server
+        .admission
+        .mutate(&mut request, server.services.lookup.as_ref());
+    let (mut warnings, mut notes) = (request.warnings, request.audit_annotations);
+    let mut object = request.object;
+    ctx.warnings.append(&mut warnings);
+    ctx.audit_annotations.append(&mut notes);
+    verdict?;
+    (served.stored.behavior.default)(&served.stored.storage_version, &mut object);
+    Ok(object)
+}
+
+fn accept(
+    server: &Server,
+    ctx: &mut Context,
+    served: &Served,
+    object: Value,
+    old: &Value,
+    change: &Change<'_>,
+) -> Result<Value, Status> {
+    let mut request = request(ctx, served, object, old, change);
+    let verdict = server
+        .admission
+        .validate(&mut request, server.services.lookup.as_ref());
+    let (mut warnings, mut notes) = (request.warnings, request.audit_annotations);
+    let object = request.object;
+    ctx.warnings.append(&mut warnings);
+    ctx.audit_annotations.append(&mut notes);
+    verdict?;
+    Ok(object)
+}
+
+/// Raises the generation if the change is one of what is wanted.
+fn raise_generation(served: &Served, new: &mut Value, old: &Value, subresource: &str) {
+    if !served.stored.generation || subresource == "status" {
+        return;
+    }
+    let wanted = |object: &Value| {
+        let fields = object.as_object().into_iter().flatten();
+        fields
+            .filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status"))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<Vec<_>>()
+    };
+    if wanted(new) != wanted(old) {
+        let generation = meta::at(old, &["metadata", "generation"])
+            .and_then(Value::as_i64)
+            .unwrap_or(0);
+        meta::set(new, &["metadata", "generation"], generation + 1);
+    }
+}
+
+/// Whether the change takes away the last thing that held back the object's deletion.
+fn ends_deletion(served: &Served, new: &Value, old: &Value) -> bool {
+    let deleting = meta::at(old, &["metadata", "deletionTimestamp"]).is_some();
+    let grace = meta::at(old, &["metadata", "deletionGracePeriodSeconds"])
+        .and_then(Value::as_i64)
+        .unwrap_or(0);
+    let held = !meta::list(new, &["metadata", "finalizers"]).is_empty()
+        || (strategy::terminates(&served.stored)
+            && !meta::list(new, &["spec", "finalizers"]).is_empty());
+    deleting && grace == 0 && !held
+}

@@ -1,0 +1,238 @@
+//! patch: JSON, merge and strategic merge patches, and server-side apply.
+
+use super::change::{Change, Outcome, commit};
+use super::create::{self, Terms};
+use super::decode::{self, Expected};
+use super::read::find;
+use super::update::{ATTEMPTS, check_name, reply};
+use super::write_options::{FieldValidation, WriteOptions};
+use crate::clock;
+use crate::context::{BodySource, Context, Payload};
+use crate::negotiation::media_type;
+use crate::reply::Reply;
+use crate::served::Served;
+use crate::server::Server;
+use model::Value;
+use model::apply::{Manager, apply};
+use model::decode::{Format, decode as parse};
+use model::meta;
+use model::patch::{PatchError, json_patch, merge_patch, strategic_merge};
+use model::status::Status;
+
+/// The media types of patches, as messages list them.
+const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, \
+     application/strategic-merge-patch+json, application/apply-patch+yaml";
+
+/// How a patch is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// RFC 6902.
+    Json,
+    /// RFC 7386.
+    Merge,
+    /// Kubernetes' strategic merge.
+    Strategic,
+    /// Server-side apply.
+    Apply,
+}
+
+impl Kind {
+    /// The kind of a patch with that `Content-Type`.
+    pub fn of(content_type: &str) -> Result<Self, Status> {
+        match media_type(content_type) {
+            "application/json-patch+json" => Ok(Self::Json),
+            "application/merge-patch+json" => Ok(Self::Merge),
+            "application/strategic-merge-patch+json" => Ok(Self::Strategic),
+            "application/apply-patch+yaml" => Ok(Self::Apply),
+            _ => Err(Status::unsupported_media_type(ACCEPTED)),
+        }
+    }
+}
+
+/// A patch that was read.
+struct Patch {
+    kind: Kind,
+    value: Value,
+    duplicates: Vec<String>,
+}
+
+/// Patches an object, or through `subresource` a part of it.
+pub async fn patch(
+    server: &Server,
+    ctx: &mut Context,
+    served: Served,
+    subresource: &str,
+    body: BodySource,
+) -> Result<Reply, Status> {
+    let kind = Kind::of(&ctx.content_type)?;
+    let options = WriteOptions::parse(ctx, "PatchOptions", kind == Kind::Apply)?;
+    let patch = read(kind, body.read(server.limits.body).await?)?;
+    let name = ctx.info.name.clone();
+    let api_version = served.api_version();
+    let change = Change {
+        options: &options,
+        api_version: &api_version,
+        subresource,
+        managed: kind == Kind::Apply,
+    };
+    for _ in 0..ATTEMPTS {
+        server.fresh().await?;
+        let current = match find(server, &served, &ctx.info.namespace, &name) {
+            Ok(current) => Some(current),
+            Err(status) if kind == Kind::Apply && subresource.is_empty() => {
+                if !meta::uid(&patch.value).is_empty() {
+                    return Err(served.conflict(
+                        &name,
+                        format!(
+                            "uid mismatch: the provided object specified uid {}, and no existing \
+                             object was found",
+                            meta::uid(&patch.value)
+                        ),
+                    ));
+                }
+                let _ = status;
+                None
+            }
+            Err(status) => return Err(status),
+        };
+        let live = current.as_ref().map(|c| served.read(c)).transpose()?;
+        let mut object = patched(server, ctx, &served, live.as_ref(), &patch, &change)?;
+        check_name(ctx, &object)?;
+        create::set_namespace(ctx, &served, &mut object)?;
+        (served.resource.behavior.default)(&served.version, &mut object);
+        let Some(current) = current else {
+            let terms = Terms {
+                options: &options,
+                api_version: &api_version,
+                managed: true,
+            };
+            let object = served.to_stored(object);
+            return create::store_new(server, ctx, served, object, &terms).await;
+        };
+        let wanted = meta::resource_version(&object);
+        if !wanted.is_empty() && wanted != current.revision.to_string() {
+            return Err(served.stale(&name));
+        }
+        let object = served.to_stored(object);
+        match commit(server, ctx, &served, &current, object, &change).await? {
+            Outcome::Raced => {}
+            outcome => return Ok(reply(200, served, outcome)),
+        }
+    }
+    Err(served.stale(&name))
+}
+
+fn read(kind: Kind, payload: Payload) -> Result<Patch, Status> {
+    let format = if kind == Kind::Apply {
+        Format::Yaml
+    } else {
+        Format::Json
+    };
+    let (value, duplicates) = match payload {
+        Payload::Value(value) => (value, Vec::new()),
+        Payload::Bytes(bytes) => {
+            let decoded = parse(&bytes, format).map_err(|e| {
+                Status::bad_request(format!("error decoding patch: {e}"))
+            })?;
+            (decoded.value, decoded.duplicates)
+        }
+    };
+    Ok(Patch {
+        kind,
+        value,
+        duplicates,
+    })
+}
+
+/// The object as the patch makes it, in the request's version.
+fn patched(
+    server: &Server,
+    ctx: &mut Context,
+    served: &Served,
+    live: Option<&Value>,
+    patch: &Patch,
+    change: &Change<'_>,
+) -> Result<Value, Status> {
+    if patch.kind == Kind::Apply {
+        return applied(server, ctx, served, live, patch, change);
+    }
+    let live = live.ok_or_else(|| served.not_found(&ctx.info.name))?;
+    let result = match patch.kind {
+        Kind::Json => json_patch(live, &patch.value),
+        Kind::Merge => merge_patch(live, &patch.value),
+        Kind::Strategic | Kind::Apply => {
+            strategic_merge(server.schema, &served.schema, live, &patch.value)
+        }
+    };
+    let mut object = result.map_err(|e: PatchError| e.to_status())?;
+    decode::conform(
+        server.schema,
+        ctx,
+        &Expected::of(served),
+        change.options.validation,
+        &mut object,
+        patch.duplicates.clone(),
+    )?;
+    // A patch changes neither what the object is nor in which version it is spoken of.
+    for field in ["apiVersion", "kind"] {
+        if object.get(field) != live.get(field) {
+            return Err(Status::bad_request(format!(
+                "the {field} of the object cannot be changed by a patch"
+            )));
+        }
+    }
+    Ok(object)
+}
+
+fn applied(
+    server: &Server,
+    ctx: &mut Context,
+    served: &Served,
+    live: Option<&Value>,
+    patch: &Patch,
+    change: &Change<'_>,
+) -> Result<Value, Status> {
+    let mut config = patch.value.clone();
+    if !config.is_object() {
+        return Err(Status::bad_request(
+            "error decoding YAML: the applied configuration is no object",
+        ));
+    }
+    for (field, want) in [
+        ("apiVersion", change.api_version),
+        ("kind", &served.resource.kind),
+    ] {
+        let got = meta::text(&config, &[field]);
+        if got != want {
+            return Err(Status::bad_request(format!(
+                "incorrect object: its {field} is \"{got}\" and not \"{want}\""
+            )));
+        }
+    }
+    check_name(ctx, &config)?;
+    // Unknown fields cannot be owned, so that they are always an error here, as upstream.
+    let validation = match change.options.validation {
+        FieldValidation::Ignore => FieldValidation::Ignore,
+        FieldValidation::Warn | FieldValidation::Strict => change.options.validation,
+    };
+    decode::conform(
+        server.schema,
+        ctx,
+        &Expected::of(served),
+        validation,
+        &mut config,
+        patch.duplicates.clone(),
+    )?;
+    if live.is_none() {
+        create::set_namespace(ctx, served, &mut config)?;
+    }
+    let manager = Manager {
+        name: &change.options.manager,
+        api_version: change.api_version,
+        subresource: change.subresource,
+        time: &clock::timestamp(clock::now()),
+    };
+    let force = change.options.force;
+    apply(server.schema, &served.schema, live, &config, &manager, force)
+        .map_err(|e| super::conflicts::status(served, &ctx.info.name, e))
+}
