@@ -45,11 +45,7 @@ pub struct DeleteOptions {
 
 impl DeleteOptions {
     /// Reads the options from the body, or if there is none from the parameters.
-    pub async fn read(
-        server: &Server,
-        ctx: &Context,
-        body: BodySource,
-    ) -> Result<Self, Status> {
+    pub async fn read(server: &Server, ctx: &Context, body: BodySource) -> Result<Self, Status> {
         let payload = body.read(server.limits.body).await?;
         let mut errors = ErrorList::new();
         let mut options = if payload.is_empty() {
@@ -60,12 +56,7 @@ impl DeleteOptions {
         };
         options.dry_run |= dry_run(ctx.query.all("dryRun"), &mut errors);
         if !errors.is_empty() {
-            return Err(Status::invalid(
-                "meta.k8s.io",
-                "DeleteOptions",
-                "",
-                &errors,
-            ));
+            return Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", &errors));
         }
         if options.grace.is_some_and(|g| g < 0) {
             // Upstream takes negative periods as "now, but not quite".
@@ -110,11 +101,7 @@ impl DeleteOptions {
     }
 }
 
-fn propagation(
-    policy: &str,
-    orphan: Option<bool>,
-    errors: &mut ErrorList,
-) -> Option<Propagation> {
+fn propagation(policy: &str, orphan: Option<bool>, errors: &mut ErrorList) -> Option<Propagation> {
     let path = Path::new("propagationPolicy");
     if !policy.is_empty() && orphan.is_some() {
         errors.push(FieldError::invalid(
@@ -330,7 +317,10 @@ fn grace(served: &Served, old: &Value, options: &DeleteOptions) -> i64 {
     if !strategy::ends_gracefully(&served.stored) {
         return 0;
     }
-    let ended = matches!(meta::text(old, &["status", "phase"]), "Succeeded" | "Failed");
+    let ended = matches!(
+        meta::text(old, &["status", "phase"]),
+        "Succeeded" | "Failed"
+    );
     if ended || meta::text(old, &["spec", "nodeName"]).is_empty() {
         return 0;
     }
@@ -348,8 +338,8 @@ fn grace(served: &Served, old: &Value, options: &DeleteOptions) -> i64 {
 
 /// Sets when the object is to be gone; a second deletion only ever brings that forward.
 fn mark(object: &mut Value, grace: i64) {
-    let running = meta::at(object, &["metadata", "deletionGracePeriodSeconds"])
-        .and_then(Value::as_i64);
+    let running =
+        meta::at(object, &["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_i64);
     if running.is_some_and(|running| running <= grace) {
         return;
     }

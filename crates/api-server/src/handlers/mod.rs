@@ -1,7 +1,6 @@
 //! What the server does for each verb. Handlers know objects, not HTTP.
 
 pub mod change;
-pub mod conflicts;
 pub mod continuation;
 pub mod create;
 pub mod decode;

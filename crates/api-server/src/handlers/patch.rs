@@ -131,9 +131,8 @@ fn read(kind: Kind, payload: Payload) -> Result<Patch, Status> {
     let (value, duplicates) = match payload {
         Payload::Value(value) => (value, Vec::new()),
         Payload::Bytes(bytes) => {
-            let decoded = parse(&bytes, format).map_err(|e| {
-                Status::bad_request(format!("error decoding patch: {e}"))
-            })?;
+            let decoded = parse(&bytes, format)
+                .map_err(|e| Status::bad_request(format!("error decoding patch: {e}")))?;
             (decoded.value, decoded.duplicates)
         }
     };
@@ -210,19 +209,7 @@ fn applied(
         }
     }
     check_name(ctx, &config)?;
-    // Unknown fields cannot be owned, so that they are always an error here, as upstream.
-    let validation = match change.options.validation {
-        FieldValidation::Ignore => FieldValidation::Ignore,
-        FieldValidation::Warn | FieldValidation::Strict => change.options.validation,
-    };
-    decode::conform(
-        server.schema,
-        ctx,
-        &Expected::of(served),
-        validation,
-        &mut config,
-        patch.duplicates.clone(),
-    )?;
+    duplicates(ctx, change.options.validation, &patch.duplicates)?;
     if live.is_none() {
         create::set_namespace(ctx, served, &mut config)?;
     }
@@ -233,6 +220,49 @@ fn applied(
         time: &clock::timestamp(clock::now()),
     };
     let force = change.options.force;
-    apply(server.schema, &served.schema, live, &config, &manager, force)
-        .map_err(|e| super::conflicts::status(served, &ctx.info.name, e))
+    let mut object = apply(
+        server.schema,
+        &served.schema,
+        live,
+        &config,
+        &manager,
+        force,
+    )
+    .map_err(|e| e.to_status())?;
+    // Unknown fields were refused by the apply itself: nobody can own them.
+    let expected = Expected::of(served);
+    let ignore = FieldValidation::Ignore;
+    decode::conform(
+        server.schema,
+        ctx,
+        &expected,
+        ignore,
+        &mut object,
+        Vec::new(),
+    )?;
+    Ok(object)
+}
+
+/// Fields that stand twice in a configuration.
+fn duplicates(
+    ctx: &mut Context,
+    validation: FieldValidation,
+    fields: &[String],
+) -> Result<(), Status> {
+    let texts: Vec<String> = fields
+        .iter()
+        .map(|field| format!("duplicate field \"{field}\""))
+        .collect();
+    match validation {
+        _ if texts.is_empty() => {}
+        FieldValidation::Ignore => {}
+        FieldValidation::Warn => ctx.warnings.extend(texts),
+        FieldValidation::Strict => {
+            return Err(Status::bad_request(format!(
+                "error decoding YAML: {}",
+                texts.join(", ")
+            )));
+        }
+    }
+    Ok(())
 }

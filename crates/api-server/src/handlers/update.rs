@@ -115,17 +115,11 @@ pub fn check_name(ctx: &Context, object: &Value) -> Result<(), Status> {
     Ok(())
 }
 
-fn check_version(
-    served: &Served,
-    name: &str,
-    wanted: &str,
-    current: u64,
-) -> Result<(), Status> {
+fn check_version(served: &Served, name: &str, wanted: &str, current: u64) -> Result<(), Status> {
     let resource = &served.resource;
     let path = Path::new("metadata").child("resourceVersion");
-    let invalid = |error: FieldError| {
-        Status::invalid(&resource.group, &resource.kind, name, &vec![error])
-    };
+    let invalid =
+        |error: FieldError| Status::invalid(&resource.group, &resource.kind, name, &vec![error]);
     if wanted.is_empty() || wanted == "0" {
         if strategy::updates_unconditionally(&served.stored) {
             return Ok(());

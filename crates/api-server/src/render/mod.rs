@@ -21,8 +21,7 @@ use serde_json::json;
 /// Bodies of fewer bytes are not worth compressing.
 const GZIP_FROM: u64 = 128 << 10;
 
-const DISCOVERY_V2: &str =
-    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+const DISCOVERY_V2: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const DISCOVERY_V2BETA1: &str =
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
 

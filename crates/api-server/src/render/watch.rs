@@ -104,16 +104,14 @@ impl WatchBody {
         }
         let version = self.representation.view_version;
         let object = match self.representation.view {
-            View::Table => {
-                table::table(
-                    &self.served.resource,
-                    &[],
-                    metadata,
-                    self.include,
-                    version,
-                    false,
-                )
-            }
+            View::Table => table::table(
+                &self.served.resource,
+                &[],
+                metadata,
+                self.include,
+                version,
+                false,
+            ),
             View::Metadata => table::partial(json!({ "metadata": metadata }), version),
             View::Whole | View::AggregatedDiscovery => json!({
                 "apiVersion": self.served.api_version(),
