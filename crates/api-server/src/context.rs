@@ -29,6 +29,18 @@ pub struct Context {
     pub request_body: Option<Bytes>,
 }
 
+impl Context {
+    /// Reads the body and remembers it for the audit event; one of more than `limit` bytes is a
+    /// 413.
+    pub async fn read(&mut self, body: BodySource, limit: usize) -> Result<Payload, Status> {
+        let payload = body.read(limit).await?;
+        if let Payload::Bytes(bytes) = &payload {
+            self.request_body = (!bytes.is_empty()).then(|| bytes.clone());
+        }
+        Ok(payload)
+    }
+}
+
 /// A request's body.
 pub enum BodySource {
     /// Still on the wire.
@@ -58,8 +70,7 @@ impl Payload {
 }
 
 impl BodySource {
-    /// Reads the body; one of more than `limit` bytes is a 413.
-    pub async fn read(self, limit: usize) -> Result<Payload, Status> {
+    async fn read(self, limit: usize) -> Result<Payload, Status> {
         let mut incoming = match self {
             Self::Parsed(value) => return Ok(Payload::Value(value)),
             Self::None => return Ok(Payload::Bytes(Bytes::new())),

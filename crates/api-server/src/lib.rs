@@ -4,6 +4,7 @@
 //! [`pipeline`]; what it does is in [`handlers`]; what it reads is in [`cache`]; what others plug
 //! in stands in [`plugin`].
 
+pub mod auditing;
 pub mod authorization;
 pub mod cache;
 pub mod clock;
@@ -15,6 +16,7 @@ pub mod impersonation;
 pub mod issuer_discovery;
 pub mod key;
 pub mod live_authorizers;
+pub mod local;
 pub mod lookup;
 pub mod negotiation;
 pub mod nonresource;

@@ -1,13 +1,14 @@
 //! A request's way: who sends it, as whom it acts, whether it may, what it does. Each step takes
 //! the context and gives the next value or a `Status`; only the outer two functions know HTTP.
 
+use crate::auditing::{self, Facts, Record};
 use crate::authorization::{attributes, require};
 use crate::context::{BodySource, Context};
 use crate::handlers;
 use crate::impersonation::impersonate;
 use crate::negotiation::{Offer, Representation, negotiate};
 use crate::nonresource;
-use crate::plugin::{AuditRecord, AuditStage, Outcome};
+use crate::plugin::Outcome;
 use crate::query::Query;
 use crate::render::{self, Body};
 use crate::reply::Reply;
@@ -25,7 +26,7 @@ use identity::{Credentials, Identity};
 use model::status::Status;
 use model::user::UserInfo;
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::sync::SemaphorePermit;
 
 const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
@@ -37,10 +38,8 @@ const WARNINGS_MAX: usize = 4096;
 /// What is known of a request before anything is asked of it.
 struct Head {
     method: Method,
-    uri: http::Uri,
     headers: HeaderMap,
-    received: SystemTime,
-    id: String,
+    facts: Facts,
 }
 
 impl Head {
@@ -55,11 +54,8 @@ impl Head {
 /// What the steps found out, for the audit log and the response.
 #[derive(Default)]
 struct Trace {
-    user: Option<UserInfo>,
-    impersonated: Option<UserInfo>,
+    record: Record,
     warnings: Vec<String>,
-    annotations: Vec<(String, String)>,
-    request_body: Option<bytes::Bytes>,
     dry_run: bool,
 }
 
@@ -71,15 +67,21 @@ pub async fn handle(
 ) -> Response<Body> {
     let began = Instant::now();
     let (parts, incoming) = request.into_parts();
-    let head = Head {
+    let uri = parts.uri.path_and_query().map_or("/", |p| p.as_str());
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let info = RequestInfo::new(&parts.method, parts.uri.path(), &query);
+    let mut head = Head {
+        facts: Facts {
+            id: uuid::Uuid::new_v4().hyphenated().to_string(),
+            uri: uri.to_owned(),
+            sources: vec![connection.peer.clone()],
+            user_agent: String::new(),
+            at: auditing::now(),
+        },
         method: parts.method,
-        uri: parts.uri,
         headers: parts.headers,
-        received: SystemTime::now(),
-        id: uuid::Uuid::new_v4().hyphenated().to_string(),
     };
-    let query = Query::parse(head.uri.query().unwrap_or_default());
-    let info = RequestInfo::new(&head.method, head.uri.path(), &query);
+    head.facts.user_agent = head.text(USER_AGENT).to_owned();
     server.telemetry.started(&info);
     let mut trace = Trace::default();
     let mut representation = Representation::default();
@@ -97,15 +99,9 @@ pub async fn handle(
         Ok(result) => result,
         Err(_) => {
             server.telemetry.panicked();
-            audit(
-                server,
-                connection,
-                &head,
-                &info,
-                &trace,
-                AuditStage::Panicked,
-            );
-            Err(Status::internal("the server panicked on this request"))
+            let failure = Status::internal("the server panicked on this request");
+            std::mem::take(&mut trace.record).panicked(&failure);
+            Err(failure)
         }
     };
     let gzip = head.text(ACCEPT_ENCODING).contains("gzip");
@@ -115,16 +111,10 @@ pub async fn handle(
         Err(status) => (render::fail(&status, representation), Some(status)),
     };
     let code = response.status().as_u16();
-    report(
-        server,
-        connection,
-        &head,
-        &info,
-        &trace,
-        &response,
-        failure.as_ref(),
-    );
-    set_headers(&head, &trace, &mut response);
+    trace
+        .record
+        .responded(code, failure.as_ref(), response.body_mut());
+    set_headers(&head.facts.id, &trace.warnings, &mut response);
     server.telemetry.finished(&Outcome {
         info: &info,
         code,
@@ -138,68 +128,14 @@ pub async fn handle(
     response
 }
 
-/// The audit record of the response.
-fn report(
-    server: &Server,
-    connection: &Connection,
-    head: &Head,
-    info: &RequestInfo,
-    trace: &Trace,
-    response: &Response<Body>,
-    failure: Option<&Status>,
-) {
-    let code = response.status().as_u16();
-    let stage = match response.body() {
-        Body::Watch(_) => AuditStage::Started { code },
-        Body::Full(body) => AuditStage::Complete {
-            code,
-            failure,
-            body: Some(body),
-        },
-        Body::List(_) | Body::Gzip(_) => AuditStage::Complete {
-            code,
-            failure,
-            body: None,
-        },
-    };
-    audit(server, connection, head, info, trace, stage);
-}
-
-fn audit(
-    server: &Server,
-    connection: &Connection,
-    head: &Head,
-    info: &RequestInfo,
-    trace: &Trace,
-    stage: AuditStage<'_>,
-) {
-    let Some(auditor) = &server.auditor else {
-        return;
-    };
-    let uri = head.uri.path_and_query().map_or("/", |p| p.as_str());
-    auditor.record(&AuditRecord {
-        id: &head.id,
-        info,
-        uri,
-        user: trace.user.as_ref(),
-        impersonated: trace.impersonated.as_ref(),
-        source: &connection.peer,
-        user_agent: head.text(USER_AGENT),
-        received: head.received,
-        stage,
-        request_body: trace.request_body.as_ref(),
-        annotations: &trace.annotations,
-    });
-}
-
-fn set_headers(head: &Head, trace: &Trace, response: &mut Response<Body>) {
+fn set_headers(id: &str, warnings: &[String], response: &mut Response<Body>) {
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&head.id) {
+    if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(AUDIT_ID, id);
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
     let mut room = WARNINGS_MAX;
-    for warning in &trace.warnings {
+    for warning in warnings {
         room = room.saturating_sub(warning.len());
         if room == 0 {
             break;
@@ -289,18 +225,25 @@ async fn run(
     trace: &mut Trace,
     representation: &mut Representation,
 ) -> Result<Reply, Status> {
-    let user = authenticate(server, connection, head).await?;
-    trace.user = Some(user.clone());
-    let target = impersonate(&user, &head.headers, server.authorizer())?;
-    let user = match target {
+    let facts = &head.facts;
+    let user = match authenticate(server, connection, head).await {
+        Ok(user) => user,
+        Err(status) => {
+            auditing::refused(server, facts, &UserInfo::default(), info, &status);
+            return Err(status);
+        }
+    };
+    trace.record = Record::begin(server, facts, &user, info);
+    let user = match impersonate(&user, &head.headers, server.authorizer())? {
         Some(target) => {
-            trace.impersonated = Some(target.clone());
+            trace.record.impersonated(&target);
             target
         }
         None => user,
     };
-    audit(server, connection, head, info, trace, AuditStage::Received);
-    authorize(server, &user, info, &mut trace.annotations)?;
+    let answer = require(server.authorizer(), &attributes(&user, info));
+    trace.record.authorized(server, facts, &user, info, &answer);
+    answer?;
     let offer = if info.is_resource {
         Offer::Objects
     } else {
@@ -312,7 +255,7 @@ async fn run(
     } else if let Ok(agreed) = negotiate(accept, offer) {
         *representation = agreed;
     }
-    let agent = head.text(USER_AGENT);
+    let agent = facts.user_agent.as_str();
     representation.pretty = match query.find("pretty") {
         Some(_) => query.flag("pretty"),
         None => ["curl/", "Wget/", "Mozilla/5.0"]
@@ -335,9 +278,8 @@ async fn run(
     } else {
         nonresource::serve(server, &ctx, &head.method, accept, *representation).await
     };
+    trace.record.handled(&ctx);
     trace.warnings = ctx.warnings;
-    trace.annotations.append(&mut ctx.audit_annotations);
-    trace.request_body = ctx.request_body;
     result
 }
 
@@ -386,25 +328,6 @@ fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.trim().split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
-}
-
-/// Whether the user may do it.
-pub(crate) fn authorize(
-    server: &Server,
-    user: &UserInfo,
-    info: &RequestInfo,
-    annotations: &mut Vec<(String, String)>,
-) -> Result<(), Status> {
-    let (decision, reason, result) = match require(server.authorizer(), &attributes(user, info)) {
-        Ok(reason) => ("allow", reason, Ok(())),
-        Err(status) => ("forbid", String::new(), Err(status)),
-    };
-    if server.auditor.is_some() {
-        let annotate = |name: &str| format!("authorization.k8s.io/{name}");
-        annotations.push((annotate("decision"), decision.to_owned()));
-        annotations.push((annotate("reason"), reason));
-    }
-    result
 }
 
 #[cfg(test)]

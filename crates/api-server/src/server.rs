@@ -2,7 +2,7 @@
 
 use crate::authorization::Authorizer;
 use crate::cache::{Cache, ResourceCache};
-use crate::plugin::{Auditor, Endpoint, Services, Telemetry, Virtual};
+use crate::plugin::{Endpoint, Services, Telemetry, Virtual};
 use crate::served::Served;
 use admission::Chain;
 use model::schema::Schema;
@@ -81,7 +81,7 @@ pub struct Server {
     /// Who counts requests.
     pub telemetry: Arc<dyn Telemetry>,
     /// The audit log, if there is one.
-    pub auditor: Option<Arc<dyn Auditor>>,
+    pub auditor: Option<audit::Auditor>,
     /// Limits.
     pub limits: Limits,
     /// Cancelled when the server is to stop.

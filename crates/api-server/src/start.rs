@@ -2,14 +2,17 @@
 
 use crate::authorization::Authorizer;
 use crate::cache::{Cache, CacheObserver, HistoryLimits};
+use crate::local::LocalCluster;
 use crate::lookup::CacheLookup;
-use crate::plugin::{Auditor, Endpoint, NoTelemetry, Services, Telemetry, Virtual};
+use crate::plugin::{Endpoint, NoTelemetry, Services, Telemetry, Virtual};
 use crate::server::{Limits, Server};
 use crate::transport;
 use admission::Chain;
+use cluster_api::Cluster;
 use identity::Authenticator;
 use model::registry::Registry;
 use model::schema::Schema;
+use model::user::UserInfo;
 use parking_lot::Mutex;
 use rustls::ServerConfig;
 use std::collections::HashMap;
@@ -43,7 +46,7 @@ pub struct Config {
     /// Who counts requests.
     pub telemetry: Arc<dyn Telemetry>,
     /// The audit log, if there is one.
-    pub auditor: Option<Arc<dyn Auditor>>,
+    pub auditor: Option<audit::Auditor>,
     /// Limits.
     pub limits: Limits,
     /// How much of the past watches can start from without asking the store.
@@ -142,6 +145,12 @@ impl Handle {
     /// The server's parts.
     pub fn server(&self) -> &Arc<Server> {
         &self.server
+    }
+
+    /// The cluster as `user` sees it, without a connection. `program` is the field manager of
+    /// what is written, and stands in the audit log.
+    pub fn cluster(&self, user: UserInfo, program: &str) -> Arc<dyn Cluster> {
+        Arc::new(LocalCluster::new(self.server.clone(), user, program))
     }
 
     /// Stops: no new connections, watches end, requests in flight are answered, within the time

@@ -45,8 +45,12 @@ pub struct DeleteOptions {
 
 impl DeleteOptions {
     /// Reads the options from the body, or if there is none from the parameters.
-    pub async fn read(server: &Server, ctx: &Context, body: BodySource) -> Result<Self, Status> {
-        let payload = body.read(server.limits.body).await?;
+    pub async fn read(
+        server: &Server,
+        ctx: &mut Context,
+        body: BodySource,
+    ) -> Result<Self, Status> {
+        let payload = ctx.read(body, server.limits.body).await?;
         let mut errors = ErrorList::new();
         let mut options = if payload.is_empty() {
             Self::from_query(ctx, &mut errors)?

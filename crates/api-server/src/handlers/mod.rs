@@ -122,7 +122,7 @@ async fn virtual_create(
     body: BodySource,
 ) -> Result<Reply, Status> {
     let options = write_options::WriteOptions::parse(ctx, "CreateOptions", false)?;
-    let payload = body.read(server.limits.body).await?;
+    let payload = ctx.read(body, server.limits.body).await?;
     let registry = server.services.registry.clone();
     let mut object = decode::object(
         &registry,

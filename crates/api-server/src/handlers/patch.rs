@@ -66,7 +66,7 @@ pub async fn patch(
 ) -> Result<Reply, Status> {
     let kind = Kind::of(&ctx.content_type)?;
     let options = WriteOptions::parse(ctx, "PatchOptions", kind == Kind::Apply)?;
-    let patch = read(kind, body.read(server.limits.body).await?)?;
+    let patch = read(kind, ctx.read(body, server.limits.body).await?)?;
     let name = ctx.info.name.clone();
     let api_version = served.api_version();
     let change = Change {

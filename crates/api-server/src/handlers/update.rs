@@ -27,7 +27,7 @@ pub async fn update(
     body: BodySource,
 ) -> Result<Reply, Status> {
     let options = WriteOptions::parse(ctx, "UpdateOptions", false)?;
-    let payload = body.read(server.limits.body).await?;
+    let payload = ctx.read(body, server.limits.body).await?;
     let registry = server.services.registry.clone();
     let mut object = decode::object(
         &registry,

@@ -20,6 +20,8 @@ pub struct WatchBody {
     representation: Representation,
     include: Include,
     columns_sent: bool,
+    /// Ends with the watch.
+    record: Option<audit::Entry>,
 }
 
 impl WatchBody {
@@ -32,7 +34,13 @@ impl WatchBody {
             representation,
             include: watch.include,
             columns_sent: false,
+            record: None,
         }
+    }
+
+    /// Keeps the audit record until the watch ends.
+    pub fn keep(&mut self, record: audit::Entry) {
+        self.record = Some(record);
     }
 
     /// The next line, once there is one; `None` at the watch's end.
