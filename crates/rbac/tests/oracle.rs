@@ -234,7 +234,7 @@ proptest! {
                 prop_assert_eq!(got.because().map(as_allowed), want.clone(), "{:?}", question);
                 prop_assert_eq!(got.allowed(), want.is_some());
                 prop_assert_eq!(
-                    index.who_can(&a).into_iter().map(as_allowed).collect::<Vec<_>>(),
+                    index.who_can(&a).map(as_allowed).collect::<Vec<_>>(),
                     policy.who_can(&a)
                 );
                 let rules = index.rules_for(&question.user, &question.namespace);

@@ -329,7 +329,10 @@ impl Store for MemoryStore {
     ) -> BoxFuture<'a, Result<Entry>> {
         async move {
             if value.len() > self.value_limit {
-                return Err(StoreError::TooLarge { size: value.len(), limit: self.value_limit });
+                return Err(StoreError::TooLarge {
+                    size: value.len(),
+                    limit: self.value_limit,
+                });
             }
             let mut state = self.shared.state.lock();
             state.check(key, Expected::At(expected))?;

@@ -10,7 +10,12 @@ impl Index {
     /// Every subject that may do what `attributes` ask (its user is not looked at), once per
     /// binding: those of ClusterRoleBindings first, then those of the namespace's RoleBindings,
     /// each in the order of the bindings' names and of the subjects in them.
-    pub fn who_can<'a>(&'a self, attributes: &Attributes<'_>) -> Vec<Grant<'a>> {
+    ///
+    /// All roles are asked at once, before the first answer; answers come as they are taken.
+    pub fn who_can<'a>(
+        &'a self,
+        attributes: &Attributes<'_>,
+    ) -> impl Iterator<Item = Grant<'a>> + use<'a> {
         let q = self.vocabulary.query(attributes);
         let rules: Vec<Option<u32>> = self
             .roles
@@ -18,30 +23,31 @@ impl Index {
             .iter()
             .map(|slot| slot.body.as_ref().and_then(|body| body.find(&q)))
             .collect();
-        let mut scopes = vec![CLUSTER];
-        if !attributes.namespace.is_empty() {
-            scopes.push(self.namespaces.get(attributes.namespace));
-        }
-        let mut grants = Vec::new();
-        for scope in scopes.into_iter().filter(|s| *s != symbols::NONE) {
-            let binding_namespace = self.namespaces.text(scope);
-            for (binding, bound) in self.bindings.get(&scope).into_iter().flatten() {
+        let namespace = if attributes.namespace.is_empty() {
+            symbols::NONE
+        } else {
+            self.namespaces.get(attributes.namespace)
+        };
+        let bindings = [CLUSTER, namespace].into_iter().flat_map(|scope| {
+            let bindings = self.bindings.get(&scope).into_iter().flatten();
+            bindings.map(move |(binding, bound)| (scope, binding, bound))
+        });
+        bindings
+            .filter_map(move |(scope, binding, bound)| {
                 let role = bound.role as usize;
-                let (Some(Some(rule)), Some(slot)) = (rules.get(role), self.roles.0.get(role))
-                else {
-                    continue;
-                };
-                grants.extend(bound.subjects.iter().map(|subject| Grant {
-                    binding_namespace,
+                let rule = (*rules.get(role)?)?;
+                Some((scope, binding, bound, self.roles.0.get(role)?, rule))
+            })
+            .flat_map(move |(scope, binding, bound, slot, rule)| {
+                bound.subjects.iter().map(move |subject| Grant {
+                    binding_namespace: self.namespaces.text(scope),
                     binding,
                     role_kind: slot.kind(),
                     role: &slot.name,
-                    rule: *rule as usize,
+                    rule: rule as usize,
                     subject: self.subject(*subject),
-                }));
-            }
-        }
-        grants
+                })
+            })
     }
 
     /// All namespaces that have RoleBindings, sorted: the scopes in which [`Index::who_can`] may

@@ -370,20 +370,45 @@ pub(super) async fn a_later_write_ends_the_time_to_live(scene: Scene<'_>) -> Out
 pub(super) async fn replacing_keeps_the_time_to_live(scene: Scene<'_>) -> Outcome {
     let key = scene.key("a");
     let missing = scene.store.replace(&key, Bytes::new(), 1).await;
-    ensure_eq(conflict(missing)?, None, "the current entry of a missing key")?;
+    ensure_eq(
+        conflict(missing)?,
+        None,
+        "the current entry of a missing key",
+    )?;
     let start = scene.store.revision().await?;
     let mut watch = scene.watch(start).await?;
     let ttl = Some(Duration::from_secs(1));
-    let put = scene.store.put(&key, Bytes::from_static(b"1"), Expected::Absent, ttl).await?;
+    let put = scene
+        .store
+        .put(&key, Bytes::from_static(b"1"), Expected::Absent, ttl)
+        .await?;
     let value = Bytes::from_static(b"2");
-    let replaced = scene.store.replace(&key, value.clone(), put.mod_revision).await?;
-    ensure_eq(replaced.mod_revision, put.mod_revision + 1, "the revision of a replace")?;
-    ensure_eq(replaced.create_revision, put.create_revision, "the create revision")?;
+    let replaced = scene
+        .store
+        .replace(&key, value.clone(), put.mod_revision)
+        .await?;
+    ensure_eq(
+        replaced.mod_revision,
+        put.mod_revision + 1,
+        "the revision of a replace",
+    )?;
+    ensure_eq(
+        replaced.create_revision,
+        put.create_revision,
+        "the create revision",
+    )?;
     let stale = scene.store.replace(&key, value, put.mod_revision).await;
-    ensure_eq(conflict(stale)?, Some(replaced.clone()), "the current entry in the conflict")?;
+    ensure_eq(
+        conflict(stale)?,
+        Some(replaced.clone()),
+        "the current entry in the conflict",
+    )?;
     let permanent = scene.put("b", "1").await?;
     let value = Bytes::from_static(b"2");
-    let permanent = scene.store.replace(&permanent.key, value, permanent.mod_revision).await?;
+    let permanent = scene
+        .store
+        .replace(&permanent.key, value, permanent.mod_revision)
+        .await?;
     let seen = events(&mut watch, scene.prefix, 5).await?;
     match seen.last() {
         Some(Event::Delete { previous, .. }) => {
@@ -391,5 +416,9 @@ pub(super) async fn replacing_keeps_the_time_to_live(scene: Scene<'_>) -> Outcom
         }
         other => return Err(Broken(format!("an expiry was expected, not {other:?}"))),
     }
-    ensure_eq(scene.get("b").await?, Some(permanent), "the permanent entry")
+    ensure_eq(
+        scene.get("b").await?,
+        Some(permanent),
+        "the permanent entry",
+    )
 }
