@@ -180,7 +180,7 @@ fn ordered_list(
     };
     let identity = Identity::new(field.merge_key());
     check_order(new.map_or(&[], Vec::as_slice), order, identity)?;
-    let server = old.clone().unwrap_or_default();
+    let server = server_order(old.as_deref(), new.map(Vec::as_slice), identity)?;
     let merged = match (old, new) {
         (Some(old), Some(new)) => merge_list(Some(field), old, new)?,
         (Some(old), None) => old,
@@ -190,6 +190,36 @@ fn ordered_list(
     let merged = order::arrange(merged, order, &server, identity)?;
     original.insert(name.to_owned(), Value::Array(merged));
     Ok(())
+}
+
+/// The order that counts as the server's when the patch orders the list: that of the old list,
+/// where new entries stand in the places that deleted ones have left. (Upstream has it so because
+/// its lists share their memory; what clients see depends on it all the same.)
+fn server_order(
+    old: Option<&[Value]>,
+    new: Option<&[Value]>,
+    identity: Identity<'_>,
+) -> Result<Vec<Value>, PatchError> {
+    let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+    let directive = |entry: &&Value, name: &str| entry.get(PATCH).is_some_and(|d| d == name);
+    let deletes: Vec<&Value> = new.iter().filter(|e| directive(e, "delete")).collect();
+    if deletes.is_empty() || new.iter().any(|entry| directive(&entry, "replace")) {
+        return Ok(old.to_vec());
+    }
+    let mut gone = HashSet::new();
+    for entry in deletes {
+        gone.insert(identity.of(entry)?);
+    }
+    let kept = old
+        .iter()
+        .filter(|e| identity.of(e).is_ok_and(|id| !gone.contains(id)));
+    let mut order: Vec<Value> = kept.cloned().collect();
+    let known: HashSet<Value> = order::index(&order, identity).into_keys().collect();
+    let added = new
+        .iter()
+        .filter(|e| e.get(PATCH).is_none() && identity.of(e).is_ok_and(|id| !known.contains(id)));
+    order.extend(added.take(old.len().saturating_sub(order.len())).cloned());
+    Ok(order)
 }
 
 const BAD_ORDER: &str = "invalid patch format of setElementOrder list";
@@ -280,8 +310,13 @@ fn merge_list(
             }
             None => {
                 places.insert(id.clone(), old.len());
-                // Further directives and nulls mean nothing in an entry that is new.
-                old.push(without_directives(entry).unwrap_or_default());
+                // Further directives and nulls mean nothing in an entry that is new. Only a null
+                // merge key has to stay, for validation to find it.
+                let mut fresh = without_directives(entry).unwrap_or_default();
+                if let (Value::Object(map), Value::Null) = (&mut fresh, id) {
+                    map.insert(key.to_owned(), Value::Null);
+                }
+                old.push(fresh);
             }
         }
     }
