@@ -7,7 +7,6 @@ mod default_tolerations;
 mod namespace_lifecycle;
 mod node_restriction;
 mod priority;
-mod rbac_escalation;
 mod service_account;
 
 pub use certificates::Certificates;
@@ -15,7 +14,6 @@ pub use default_tolerations::DefaultTolerationSeconds;
 pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_restriction::NodeRestriction;
 pub use priority::Priority;
-pub use rbac_escalation::{RbacEscalation, RbacView};
 pub use service_account::{ServiceAccount, TOKEN_MOUNT, VOLUME_PREFIX};
 
 use model::Value;

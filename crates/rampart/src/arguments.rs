@@ -7,11 +7,18 @@ use std::time::Duration;
 
 /// Kubernetes security in one binary: a cluster that is secure by default, and an analyst.
 #[derive(Debug, Parser)]
-#[command(name = "rampart", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Start here:\n  rampart up                    a cluster on 127.0.0.1:6443\n  \
+#[command(
+    name = "rampart",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Start here:\n  rampart up                    a cluster on 127.0.0.1:6443\n  \
     export KUBECONFIG=…           as `rampart up` prints it\n  kubectl get nodes\n\n\
     Exit status: 0 done (for a question: yes), 1 findings (no), 2 wrong usage or unreadable \
-    input, 3 something could not be evaluated.")]
+    input, 3 something could not be evaluated."
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -88,7 +95,12 @@ pub(crate) struct Up {
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub(crate) history: Duration,
     /// What is logged: a level, or levels by module (RUST_LOG's syntax)
-    #[arg(long, value_name = "FILTER", default_value = "info", env = "RAMPART_LOG")]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        default_value = "info",
+        env = "RAMPART_LOG"
+    )]
     pub(crate) log: String,
     /// How log lines are written on standard error
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
@@ -170,7 +182,8 @@ pub(crate) enum Encryption {
 
 /// A number with a unit: `90s`, `15m`, `12h`, `30d`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no duration: write a number with s, m, h or d, such as 12h");
+    let wrong =
+        || format!("{text:?} is no duration: write a number with s, m, h or d, such as 12h");
     let unit = text.chars().last().ok_or_else(wrong)?;
     let seconds: u64 = match unit {
         's' => 1,
@@ -179,9 +192,14 @@ fn duration(text: &str) -> Result<Duration, String> {
         'd' => 86400,
         _ => return Err(wrong()),
     };
-    let count: u64 =
-        text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
-    count.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+    let count: u64 = text
+        .strip_suffix(unit)
+        .and_then(|number| number.parse().ok())
+        .ok_or_else(wrong)?;
+    count
+        .checked_mul(seconds)
+        .map(Duration::from_secs)
+        .ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -198,7 +216,16 @@ mod tests {
     fn durations() {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("2d"), Ok(Duration::from_secs(172_800)));
-        for wrong in ["", "5", "h", "-1h", "1.5h", "1w", "99999999999999999999d", "ü"] {
+        for wrong in [
+            "",
+            "5",
+            "h",
+            "-1h",
+            "1.5h",
+            "1w",
+            "99999999999999999999d",
+            "ü",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

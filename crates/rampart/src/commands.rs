@@ -2,20 +2,31 @@
 
 mod completion;
 mod kubeconfig;
+mod up;
 
 use crate::arguments::{Arguments, Command};
 use anyhow::Result;
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub(crate) use kubeconfig::CLUSTER;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
-        Command::Up(up) => up::run(*up),
-        Command::Kubeconfig(kubeconfig) => kubeconfig::run(&kubeconfig),
-        Command::Backup(backup) => backup::backup(&backup),
-        Command::Restore(restore) => backup::restore(&restore),
-        Command::Encryption(encryption) => encryption::run(&encryption),
+        Command::Up(arguments) => up::run(&arguments),
+        Command::Kubeconfig(arguments) => kubeconfig::run(&arguments),
         Command::Completion { shell } => completion::completion(shell),
         Command::Manual { directory } => completion::manual(&directory),
+        _ => anyhow::bail!("to come"),
     }
+}
+
+/// The time in seconds since the Unix epoch.
+pub(crate) fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|elapsed| i64::try_from(elapsed.as_secs()).ok())
+        .unwrap_or_default()
 }

@@ -19,7 +19,8 @@ impl DataDir {
         if root {
             return Ok(Self(PathBuf::from("/var/lib/rampart")));
         }
-        let home = home.context("there is no HOME: say --data-dir where the state is to be kept")?;
+        let home =
+            home.context("there is no HOME: say --data-dir where the state is to be kept")?;
         Ok(Self(home.join(".local/share/rampart")))
     }
 

@@ -8,7 +8,12 @@ use std::process::ExitCode;
 
 /// Prints a completion script.
 pub(crate) fn completion(shell: clap_complete::Shell) -> Result<ExitCode> {
-    clap_complete::generate(shell, &mut Arguments::command(), "rampart", &mut std::io::stdout());
+    clap_complete::generate(
+        shell,
+        &mut Arguments::command(),
+        "rampart",
+        &mut std::io::stdout(),
+    );
     Ok(ExitCode::SUCCESS)
 }
 

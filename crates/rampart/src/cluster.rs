@@ -1,0 +1,10 @@
+//! The composition root of `rampart up`: what a cluster is made of, in the order in which it
+//! comes up and goes down.
+
+mod identities;
+mod late;
+mod logging;
+mod parts;
+
+pub(crate) use logging::start as start_logging;
+pub(crate) use parts::Cluster;

@@ -1,0 +1,160 @@
+//! Bringing a cluster up and down.
+
+use super::identities;
+use super::late::LateObjects;
+use crate::arguments::{Node, Up};
+use crate::data_dir::DataDir;
+use admission::{
+    Certificates, Chain, DefaultTolerationSeconds, NamespaceLifecycle, NodeRestriction, Plugin,
+    Priority, ServiceAccount,
+};
+use anyhow::{Context, Result, bail};
+use api_server::authorization::{Authorizer, Masters, OpenPaths, Union};
+use api_server::identity_objects::CacheObjects;
+use api_server::issuer_discovery::IssuerDiscovery;
+use api_server::live_authorizers::{EscalationCheck, StoredPods, StoredRoles};
+use api_server::token_request::TokenRequests;
+use api_server::{Config, Handle};
+use identity::{
+    ClientCertificates, Pki, ServiceAccountKeys, ServiceAccountTokens, ServingNames, Tls,
+    TokenIssuer,
+};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use storage_embedded::{EmbeddedStore, Options};
+
+/// The address of the `kubernetes` service: the first of upstream's default service range.
+const SERVICE_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 96, 0, 1));
+const CLUSTER_DOMAIN: &str = "cluster.local";
+/// Upstream's default issuer of service-account tokens.
+const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+
+/// A running cluster.
+pub(crate) struct Cluster {
+    handle: Handle,
+    store: Arc<EmbeddedStore>,
+    /// The API's URL.
+    pub(crate) url: String,
+    /// Where the administrator's kubeconfig is.
+    pub(crate) kubeconfig: PathBuf,
+}
+
+impl Cluster {
+    /// Brings everything up; the cluster is ready when this returns.
+    pub(crate) async fn start(arguments: &Up) -> Result<Self> {
+        if arguments.store != "embedded" {
+            bail!(
+                "--store {:?} is not there yet: leave it out, or say embedded",
+                arguments.store
+            );
+        }
+        let data = DataDir::of(&arguments.data)?;
+        let now = crate::commands::now();
+        let store = Arc::new(EmbeddedStore::open(&data.store(), Options::default())?);
+        let pki = Pki::open(&data.pki(), now)?;
+        let keys = Arc::new(ServiceAccountKeys::open(&data.pki())?);
+        let issuer = TokenIssuer::new(ISSUER, Vec::new(), keys);
+
+        let objects = Arc::new(LateObjects::default());
+        let clock: identity::Clock = Arc::new(crate::commands::now);
+        let authenticator = Arc::new(identity::Chain::new(
+            vec![
+                Arc::new(ClientCertificates::new(&[pki.ca().clone()], clock.clone())?),
+                Arc::new(ServiceAccountTokens::new(
+                    issuer.clone(),
+                    objects.clone(),
+                    clock,
+                )),
+            ],
+            true,
+        ));
+        let (roles, pods) = (
+            Arc::new(StoredRoles::default()),
+            Arc::new(StoredPods::default()),
+        );
+        let authorizer: Arc<dyn Authorizer> = Arc::new(Union(vec![
+            Arc::new(Masters),
+            Arc::new(OpenPaths),
+            pods.clone(),
+            roles.clone(),
+        ]));
+
+        let mut names = ServingNames::of_cluster(CLUSTER_DOMAIN, SERVICE_IP);
+        names.add(&arguments.listen.ip().to_string());
+        for name in &arguments.names {
+            if !names.add(name) {
+                bail!("--tls-san {name:?} is neither a host name nor an address");
+            }
+        }
+        let tls = Tls::new(&pki.serving(&names, now)?, &[pki.ca().clone()])?;
+
+        let mut config = Config::new(store.clone(), authenticator, authorizer.clone());
+        config.admission = Chain::new(plugins(&roles, &authorizer));
+        config.observers = vec![roles, pods];
+        config.virtuals = api_server::reviews::all();
+        config
+            .virtuals
+            .push(Arc::new(TokenRequests::new(issuer.clone())));
+        config
+            .endpoints
+            .push(Arc::new(IssuerDiscovery::new(&issuer, ISSUER)));
+        let mut handle = config.start().await?;
+        objects.set(Arc::new(CacheObjects(handle.server().cache().clone())));
+
+        let bound = handle
+            .listen(arguments.listen, tls.config())
+            .await
+            .with_context(|| format!("cannot listen on {}", arguments.listen))?;
+        let url = format!("https://{}", reachable(bound));
+        identity::write_private(&data.endpoint(), url.as_bytes())?;
+        let kubeconfig = arguments
+            .kubeconfig_out
+            .clone()
+            .unwrap_or_else(|| data.kubeconfig());
+        identities::write_admin(&pki, &url, &kubeconfig, now)?;
+        if arguments.node == Node::Off {
+            tracing::info!("no node: pods stay Pending");
+        }
+        Ok(Self {
+            handle,
+            store,
+            url,
+            kubeconfig,
+        })
+    }
+
+    /// Takes everything down: requests in flight are answered, watches end, the store closes.
+    pub(crate) async fn stop(self) {
+        self.handle.shutdown().await;
+        self.store.close().await;
+    }
+}
+
+/// The admission chain in upstream's order.
+fn plugins(roles: &Arc<StoredRoles>, authorizer: &Arc<dyn Authorizer>) -> Vec<Box<dyn Plugin>> {
+    let asked: Arc<dyn rbac::Authorizer> = authorizer.clone();
+    vec![
+        Box::new(NamespaceLifecycle),
+        Box::new(ServiceAccount),
+        Box::new(NodeRestriction),
+        Box::new(Priority),
+        Box::new(DefaultTolerationSeconds),
+        Box::new(Certificates::new(asked)),
+        Box::new(EscalationCheck {
+            roles: roles.clone(),
+            authorizer: authorizer.clone(),
+        }),
+    ]
+}
+
+/// Where clients on this machine reach a server that is bound to `address`.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
