@@ -50,8 +50,7 @@ pub async fn commit(
     new: Value,
     change: &Change<'_>,
 ) -> Result<Outcome, Status> {
-    let mut old = current.encoded.parse().map_err(Status::internal)?;
-    meta::remove(&mut old, &["metadata", "resourceVersion"]);
+    let old = current.encoded.parse().map_err(Status::internal)?;
     let mut new = shape(served, new, &old, change.subresource);
     carry(served, &mut new, &old)?;
     new = admit(server, ctx, served, new, &old, change)?;
@@ -92,11 +91,6 @@ pub async fn commit(
         return remove(server, cache, current, new, change.options.dry_run).await;
     }
     if change.options.dry_run {
-        meta::set(
-            &mut new,
-            &["metadata", "resourceVersion"],
-            current.revision.to_string(),
-        );
         return Ok(Outcome::Done(new));
     }
     put(server, served, cache, current, &new).await
@@ -206,9 +200,8 @@ fn carry(served: &Served, new: &mut Value, old: &Value) -> Result<(), Status> {
         );
         return Err(served.conflict(meta::name(old), why));
     }
-    meta::remove(new, &["metadata", "resourceVersion"]);
     meta::remove(new, &["metadata", "selfLink"]);
-    for field in ["uid", "generation"] {
+    for field in ["uid", "generation", "resourceVersion"] {
         keep(new, old, &["metadata", field]);
     }
     // An absent value keeps the old one; another one is a matter for validation.

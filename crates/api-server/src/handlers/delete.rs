@@ -94,6 +94,16 @@ impl DeleteOptions {
         })
     }
 
+    /// Makes it a deletion that changes nothing.
+    pub fn set_dry_run(&mut self) {
+        self.dry_run = true;
+    }
+
+    /// Whether nothing is changed.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
     fn from_query(ctx: &Context, errors: &mut ErrorList) -> Result<Self, Status> {
         let orphan = ctx.query.find("orphanDependents");
         let orphan = orphan.map(|_| ctx.query.flag("orphanDependents"));

@@ -1,25 +1,32 @@
 //! What the server does for each verb. Handlers know objects, not HTTP.
 
+pub mod binding;
 pub mod change;
 pub mod continuation;
 pub mod create;
 pub mod decode;
 pub mod delete;
+pub mod eviction;
 pub mod list_options;
 pub mod patch;
 pub mod read;
+pub mod scale;
 pub mod strategy;
+pub mod subresource;
 pub mod update;
 pub mod watch;
 pub mod write;
 pub mod write_options;
 
 use crate::context::{BodySource, Context};
+use crate::plugin::{Call, Virtual};
 use crate::reply::Reply;
 use crate::served::Served;
 use crate::server::Server;
-use model::resource::SubresourceKind;
+use decode::Expected;
+use model::resource::GroupVersionKind;
 use model::status::Status;
+use std::sync::Arc;
 
 /// Carries out a request for API objects.
 pub async fn dispatch(
@@ -41,17 +48,17 @@ pub async fn dispatch(
     let info = &ctx.info;
     check_place(&served, ctx)?;
     if !info.subresource.is_empty() {
-        let sub = served
-            .resource
-            .subresource(&info.subresource)
-            .ok_or_else(Status::no_such_path)?;
-        return subresource(server, ctx, served.clone(), sub.kind, body).await;
+        return subresource::dispatch(server, ctx, served, body).await;
     }
     if !served.resource.verbs.iter().any(|v| v == info.verb) {
         return Err(not_allowed());
     }
     if let Some(answer) = server.find_virtual(&served.resource.group, &served.resource.plural) {
-        return virtual_create(server, ctx, &served, answer.clone(), body).await;
+        return virtual_create(server, ctx, &served, None, answer.clone(), body).await;
+    }
+    if info.resource == "bindings" && info.group.is_empty() {
+        let pods = Served::find(registry, "", "v1", "pods").ok_or_else(Status::no_such_path)?;
+        return binding::create(server, ctx, &pods, body).await;
     }
     match info.verb {
         "get" => read::get(server, ctx, served).await,
@@ -103,39 +110,39 @@ fn check_place(served: &Served, ctx: &Context) -> Result<(), Status> {
     Ok(())
 }
 
-async fn subresource(
-    _server: &Server,
-    _ctx: &mut Context,
-    _served: Served,
-    _kind: SubresourceKind,
-    _body: BodySource,
-) -> Result<Reply, Status> {
-    Err(Status::no_such_path())
-}
-
-/// Puts a question to a virtual resource.
+/// Puts a question to a virtual resource or, with a `body` of its own, subresource.
 async fn virtual_create(
     server: &Server,
     ctx: &mut Context,
     served: &Served,
-    answer: std::sync::Arc<dyn crate::plugin::Virtual>,
+    kind: Option<&GroupVersionKind>,
+    answer: Arc<dyn Virtual>,
     body: BodySource,
 ) -> Result<Reply, Status> {
     let options = write_options::WriteOptions::parse(ctx, "CreateOptions", false)?;
     let payload = ctx.read(body, server.limits.body).await?;
     let registry = server.services.registry.clone();
+    let expected = match kind {
+        None => Expected::of(served),
+        Some(kind) => Expected {
+            schema: schema_of(server, kind),
+            kind: kind.clone(),
+        },
+    };
     let mut object = decode::object(
         &registry,
         server.schema,
         ctx,
-        &decode::Expected::of(served),
+        &expected,
         options.validation,
         payload,
     )?;
-    create::set_namespace(ctx, served, &mut object)?;
-    (served.resource.behavior.default)(&served.version, &mut object);
+    if kind.is_none() {
+        create::set_namespace(ctx, served, &mut object)?;
+        (served.resource.behavior.default)(&served.version, &mut object);
+    }
     let value = answer
-        .create(crate::plugin::Call {
+        .create(Call {
             user: &ctx.user,
             info: &ctx.info,
             object,
@@ -144,4 +151,18 @@ async fn virtual_create(
         })
         .await?;
     Ok(Reply::Value { code: 201, value })
+}
+
+/// The type's name in the schema of a kind that is no resource of its own.
+fn schema_of(server: &Server, kind: &GroupVersionKind) -> String {
+    let group = match kind.group.as_ref() {
+        "" => "core",
+        group => group.split('.').next().unwrap_or(group),
+    };
+    let name = format!("io.k8s.api.{group}.{}.{}", kind.version, kind.kind);
+    if server.schema.get(&name).is_some() {
+        name
+    } else {
+        String::new()
+    }
 }

@@ -41,9 +41,20 @@ pub fn find(
     name: &str,
 ) -> Result<Arc<CachedObject>, Status> {
     let cache = server.objects(served)?;
+    let namespace = place(served, namespace);
     cache
         .get(&key::of_object(&cache.prefix, namespace, name))
         .ok_or_else(|| served.not_found(name))
+}
+
+/// The namespace that objects are in: none for those of the whole cluster, though the path of a
+/// namespace names itself as one.
+fn place<'a>(served: &Served, namespace: &'a str) -> &'a str {
+    if served.resource.namespaced() {
+        namespace
+    } else {
+        ""
+    }
 }
 
 /// The filter of a list, watch or deletecollection.
@@ -56,7 +67,7 @@ pub fn filter(
     Filter::new(
         &served.resource,
         &cache.prefix,
-        &ctx.info.namespace,
+        place(served, &ctx.info.namespace),
         &ctx.info.name,
         options.labels.clone(),
         &options.fields,

@@ -1,0 +1,240 @@
+//! `pods/eviction`: a pod is deleted if the disruption budgets that cover it allow.
+
+use super::change::{Outcome, put};
+use super::decode::{self, Expected};
+use super::delete::{self, DeleteOptions};
+use super::read::find;
+use super::update::ATTEMPTS;
+use super::write_options::WriteOptions;
+use crate::cache::{CachedObject, Filter};
+use crate::clock;
+use crate::context::{BodySource, Context};
+use crate::key;
+use crate::reply::Reply;
+use crate::served::Served;
+use crate::server::Server;
+use model::Value;
+use model::field::ErrorList;
+use model::meta;
+use model::resource::GroupVersionKind;
+use model::selector::LabelSelector;
+use model::status::{Cause, Status};
+use serde_json::json;
+use std::sync::Arc;
+
+const REFUSED: &str = "Cannot evict pod as it would violate the pod's disruption budget.";
+/// Upstream bounds what an attacker of the API could make a budget remember.
+const DISRUPTED_MAX: usize = 2000;
+
+/// Evicts a pod.
+pub async fn create(
+    server: &Server,
+    ctx: &mut Context,
+    pods: &Served,
+    body: BodySource,
+) -> Result<Reply, Status> {
+    let options = WriteOptions::parse(ctx, "CreateOptions", false)?;
+    let payload = ctx.read(body, server.limits.body).await?;
+    let registry = server.services.registry.clone();
+    let expected = Expected {
+        kind: GroupVersionKind {
+            group: "policy".into(),
+            version: "v1".into(),
+            kind: "Eviction".into(),
+        },
+        schema: "io.k8s.api.policy.v1.Eviction".to_owned(),
+    };
+    let eviction = decode::object(
+        &registry,
+        server.schema,
+        ctx,
+        &expected,
+        options.validation,
+        payload,
+    )?;
+    let name = ctx.info.name.clone();
+    let namespace = ctx.info.namespace.clone();
+    let body_name = meta::name(&eviction);
+    if !body_name.is_empty() && body_name != name {
+        return Err(Status::bad_request(
+            "name in URL does not match name in Eviction object",
+        ));
+    }
+    let mut errors = ErrorList::new();
+    let none = Value::Null;
+    let wanted = meta::at(&eviction, &["deleteOptions"]).unwrap_or(&none);
+    let mut deletion = DeleteOptions::from_value(wanted, &mut errors)?;
+    if !errors.is_empty() {
+        return Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", &errors));
+    }
+    if options.dry_run {
+        deletion.set_dry_run();
+    }
+    server.fresh().await?;
+    let pod = find(server, pods, &namespace, &name)?;
+    allow(server, &pod, &name, deletion.is_dry_run()).await?;
+    delete::run(server, ctx, pods, &namespace, &name, &deletion).await?;
+    Ok(Reply::Value {
+        code: 201,
+        value: json!({
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Success",
+            "code": 201,
+        }),
+    })
+}
+
+/// Asks the budget that covers the pod, and notes the disruption there.
+async fn allow(
+    server: &Server,
+    pod: &CachedObject,
+    name: &str,
+    dry_run: bool,
+) -> Result<(), Status> {
+    let value = pod.encoded.parse().map_err(Status::internal)?;
+    let phase = meta::text(&value, &["status", "phase"]);
+    let going = meta::at(&value, &["metadata", "deletionTimestamp"]).is_some();
+    if matches!(phase, "Succeeded" | "Failed" | "Pending") || going {
+        return Ok(());
+    }
+    for _ in 0..ATTEMPTS {
+        let mut budgets = budgets(server, pod);
+        let Some(budget) = budgets.pop() else {
+            return Ok(());
+        };
+        if !budgets.is_empty() {
+            return Err(Status::internal(
+                "This pod has more than one PodDisruptionBudget, which the eviction subresource \
+                 does not support.",
+            ));
+        }
+        let mut object = budget.encoded.parse().map_err(Status::internal)?;
+        if !ready(&value) && evicts_unready(&object) {
+            return Ok(());
+        }
+        take(&mut object, name)?;
+        if dry_run {
+            return Ok(());
+        }
+        meta::remove(&mut object, &["metadata", "resourceVersion"]);
+        let registry = &server.services.registry;
+        let served = Served::find(registry, "policy", "v1", "poddisruptionbudgets")
+            .ok_or_else(Status::no_such_path)?;
+        let cache = server.objects(&served)?;
+        match put(server, &served, cache, &budget, &object).await? {
+            Outcome::Raced => server.fresh().await?,
+            Outcome::Done(_) | Outcome::Written(_) => return Ok(()),
+        };
+    }
+    Err(Status::too_many_requests(REFUSED, 0))
+}
+
+/// The budgets that cover the pod.
+fn budgets(server: &Server, pod: &CachedObject) -> Vec<Arc<CachedObject>> {
+    let Some(cache) = server.cache().named("policy", "poddisruptionbudgets") else {
+        return Vec::new();
+    };
+    let here = Filter::below(key::of_namespace(&cache.prefix, pod.namespace()));
+    let mut budgets = cache.page(&here, None, 0).objects;
+    budgets.retain(|budget| {
+        let Ok(object) = budget.encoded.parse() else {
+            return false;
+        };
+        let selector = meta::at(&object, &["spec", "selector"]).unwrap_or(&Value::Null);
+        LabelSelector::from_value(selector).is_ok_and(|s| s.matches(|name| pod.label(name)))
+    });
+    budgets
+}
+
+fn number(object: &Value, path: &[&str]) -> i64 {
+    meta::at(object, path).and_then(Value::as_i64).unwrap_or(0)
+}
+
+fn ready(pod: &Value) -> bool {
+    meta::list(pod, &["status", "conditions"])
+        .iter()
+        .any(|c| meta::text(c, &["type"]) == "Ready" && meta::text(c, &["status"]) == "True")
+}
+
+/// Whether the budget lets pods go that are not ready without counting them.
+fn evicts_unready(budget: &Value) -> bool {
+    if meta::text(budget, &["spec", "unhealthyPodEvictionPolicy"]) == "AlwaysAllow" {
+        return true;
+    }
+    let healthy = number(budget, &["status", "currentHealthy"]);
+    let desired = number(budget, &["status", "desiredHealthy"]);
+    desired > 0 && healthy >= desired
+}
+
+/// Counts one disruption, if the budget has one left.
+fn take(budget: &mut Value, pod: &str) -> Result<(), Status> {
+    let refuse = |message: String| {
+        let mut status = Status::too_many_requests(REFUSED, 0);
+        status.details.causes = vec![Cause {
+            reason: "DisruptionBudget".to_owned(),
+            message,
+            field: String::new(),
+        }];
+        Err(status)
+    };
+    let name = meta::name(budget).to_owned();
+    let observed = number(budget, &["status", "observedGeneration"]);
+    if observed < number(budget, &["metadata", "generation"]) {
+        return refuse(format!(
+            "The disruption budget {name} is still being processed by the server."
+        ));
+    }
+    let left = number(budget, &["status", "disruptionsAllowed"]);
+    if left <= 0 {
+        return refuse(format!(
+            "The disruption budget {name} needs {} healthy pods and has {} currently",
+            number(budget, &["status", "desiredHealthy"]),
+            number(budget, &["status", "currentHealthy"]),
+        ));
+    }
+    let disrupted = meta::map_mut(budget, &["status", "disruptedPods"]);
+    if disrupted.len() > DISRUPTED_MAX {
+        return refuse(format!(
+            "DisruptedPods map too big - too many evictions not confirmed by PDB controller: \
+             {name}"
+        ));
+    }
+    let now = clock::timestamp(clock::now());
+    disrupted.insert(pod.to_owned(), now.into());
+    meta::set(budget, &["status", "disruptionsAllowed"], left - 1);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budgets_are_used_up() {
+        let mut budget = json!({
+            "metadata": {"name": "b", "generation": 1},
+            "status": {
+                "observedGeneration": 1, "disruptionsAllowed": 1,
+                "desiredHealthy": 2, "currentHealthy": 3,
+            },
+        });
+        take(&mut budget, "web-0").unwrap();
+        assert_eq!(budget["status"]["disruptionsAllowed"], 0);
+        assert!(budget["status"]["disruptedPods"]["web-0"].is_string());
+        let refused = take(&mut budget, "web-1").unwrap_err();
+        assert_eq!((refused.code, refused.message.as_str()), (429, REFUSED));
+        assert_eq!(
+            refused.details.causes[0].message,
+            "The disruption budget b needs 2 healthy pods and has 3 currently"
+        );
+        budget["metadata"]["generation"] = 2.into();
+        let stale = take(&mut budget, "web-1").unwrap_err();
+        assert!(
+            stale.details.causes[0]
+                .message
+                .contains("still being processed")
+        );
+    }
+}
