@@ -1,6 +1,13 @@
 //! The rules of the built-in kinds: defaulting, strategy and validation, a module per API group.
 
+#[cfg(test)]
+pub(crate) mod check;
+pub(crate) mod conditions;
 pub mod core;
+pub(crate) mod csi;
+pub mod policy;
+pub mod rbac;
+pub mod scheduling;
 
 use crate::resource::Behavior;
 use crate::validation::names;
@@ -9,6 +16,9 @@ use crate::validation::names;
 pub fn behavior(group: &str, plural: &str) -> Behavior {
     let own = match group {
         "" => core::behavior(plural),
+        "policy" => policy::behavior(plural),
+        "rbac.authorization.k8s.io" => rbac::behavior(plural),
+        "scheduling.k8s.io" => scheduling::behavior(plural),
         _ => None,
     };
     own.unwrap_or_else(neutral)

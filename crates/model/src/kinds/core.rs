@@ -8,7 +8,7 @@ mod container_env;
 mod container_mounts;
 mod container_probe;
 mod diff;
-mod fill;
+pub(crate) mod fill;
 mod namespace;
 mod paths;
 pub mod placement;
