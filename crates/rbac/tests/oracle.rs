@@ -220,6 +220,22 @@ fn as_allowed(because: rbac::Because<'_>) -> Allowed {
     }
 }
 
+fn missing_reason(policy: &Policy, a: &Attributes<'_>) -> String {
+    let errors: Vec<String> = policy
+        .missing(a)
+        .iter()
+        .map(|(kind, name)| {
+            let kind = kind.as_str().to_lowercase();
+            format!("{kind}.rbac.authorization.k8s.io \"{name}\" not found")
+        })
+        .collect();
+    match errors.as_slice() {
+        [] => String::new(),
+        [one] => format!("RBAC: {one}"),
+        many => format!("RBAC: [{}]", many.join(", ")),
+    }
+}
+
 fn compare(changes: &[Change], questions: &[Question]) -> Result<(), TestCaseError> {
     let (mut index, mut policy) = (Index::new(), Policy::default());
     for (i, change) in changes.iter().enumerate() {
@@ -238,6 +254,9 @@ fn compare(changes: &[Change], questions: &[Question]) -> Result<(), TestCaseErr
                 question
             );
             prop_assert_eq!(got.allowed(), want.is_some());
+            if want.is_none() {
+                prop_assert_eq!(got.reason(), missing_reason(&policy, &a));
+            }
             prop_assert_eq!(
                 index.who_can(&a).map(as_allowed).collect::<Vec<_>>(),
                 policy.who_can(&a)
@@ -263,12 +282,12 @@ fn compare(changes: &[Change], questions: &[Question]) -> Result<(), TestCaseErr
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn index_agrees_with_the_model(
         changes in prop::collection::vec(change(false), 0..160),
-        questions in prop::collection::vec(question(), 30),
+        questions in prop::collection::vec(question(), 16),
     ) {
         compare(&changes, &questions)?;
     }
@@ -276,7 +295,7 @@ proptest! {
     #[test]
     fn a_group_with_many_roles_is_no_exception(
         changes in prop::collection::vec(change(true), 100..300),
-        mut questions in prop::collection::vec(question(), 30),
+        mut questions in prop::collection::vec(question(), 16),
     ) {
         for question in &mut questions {
             question.user.groups.push("g1".to_owned());

@@ -64,6 +64,22 @@ impl Policy {
         None
     }
 
+    /// The roles, as `(kind, name)`, that bindings of the user name and that do not exist, each
+    /// once and in the order of the bindings.
+    pub fn missing(&self, a: &Attributes<'_>) -> Vec<(RoleKind, String)> {
+        let mut missing = Vec::new();
+        for binding in self.bindings_in(a.namespace) {
+            let role = (binding.role_ref.kind, binding.role_ref.name.clone());
+            if binding.subjects.iter().any(|s| applies(s, a))
+                && self.rules(binding).is_none()
+                && !missing.contains(&role)
+            {
+                missing.push(role);
+            }
+        }
+        missing
+    }
+
     /// Every subject that may do this, once per binding, in order.
     pub fn who_can(&self, a: &Attributes<'_>) -> Vec<Allowed> {
         let mut all = Vec::new();
