@@ -8,9 +8,15 @@ mod container_env;
 mod container_mounts;
 mod container_probe;
 mod diff;
+mod endpoints;
+mod event;
 pub(crate) mod fill;
+mod limit_range;
 mod namespace;
+mod node;
 mod paths;
+mod persistent_volume;
+mod persistent_volume_claim;
 pub mod placement;
 mod pod;
 pub mod pod_defaults;
@@ -22,29 +28,41 @@ mod pod_status;
 pub mod pod_template;
 mod pod_update;
 pub mod pod_warnings;
+pub mod replication_controller;
+mod resource_quota;
 pub mod resources;
 mod secret;
 mod security;
+pub mod service;
 mod service_account;
+mod service_rules;
 mod volume;
 pub mod volume_sources;
 
 use super::neutral;
 use crate::resource::Behavior;
-use crate::validation::names;
 
 /// The rules of `plural`, if it is a kind of this group.
 pub fn behavior(plural: &str) -> Option<Behavior> {
     Some(match plural {
+        "bindings" => event::binding_behavior(),
+        // Computed on reading, never written.
+        "componentstatuses" => neutral(),
         "configmaps" => config_map::behavior(),
+        "endpoints" => endpoints::behavior(),
+        "events" => event::behavior(),
+        "limitranges" => limit_range::behavior(),
         "namespaces" => namespace::behavior(),
+        "nodes" => node::behavior(),
+        "persistentvolumeclaims" => persistent_volume_claim::behavior(),
+        "persistentvolumes" => persistent_volume::behavior(),
         "pods" => pod::behavior(),
+        "podtemplates" => replication_controller::template_behavior(),
+        "replicationcontrollers" => replication_controller::behavior(),
+        "resourcequotas" => resource_quota::behavior(),
         "secrets" => secret::behavior(),
         "serviceaccounts" => service_account::behavior(),
-        "podtemplates" => Behavior {
-            validate_name: names::object_subdomain,
-            ..neutral()
-        },
+        "services" => service::behavior(),
         _ => return None,
     })
 }

@@ -2,7 +2,6 @@
 
 use super::{fill, pod_defaults, pod_qos, pod_spec, pod_status, pod_update, pod_warnings};
 use crate::field::ErrorList;
-use crate::kinds::neutral;
 use crate::meta;
 use crate::resource::Behavior;
 use crate::validation::at::{At, Report};
@@ -21,7 +20,6 @@ pub(super) fn behavior() -> Behavior {
         validate_update,
         warnings,
         validate_name: names::object_subdomain,
-        ..neutral()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::Value;
 use crate::field::ErrorList;
 use crate::validation::at::{At, Report};
 use crate::validation::object_meta;
-use crate::validation::read::list;
+use crate::validation::read::{get, list, text};
 
 /// Fills in the defaults of a pod template (`spec.template` of most workloads).
 pub fn default(template: &mut Value) {
@@ -32,6 +32,33 @@ pub fn validate(template: &Value, at: &At<'_>, errors: &mut ErrorList) {
         errors.forbidden(
             &spec_at.child("ephemeralContainers"),
             "ephemeral containers not allowed in pod template",
+        );
+    }
+}
+
+/// Reports that the owner's selector would not find the pods of its template.
+pub fn selector_mismatch(template: &Value, at: &At<'_>, errors: &mut ErrorList) {
+    let labels = crate::meta::at(template, &["metadata", "labels"]).cloned();
+    errors.invalid(
+        &at.child("metadata").child("labels"),
+        labels.unwrap_or_default(),
+        "`selector` does not match template `labels`",
+    );
+}
+
+/// Reports what no template of pods that are to run on and on may have: a restart policy other
+/// than `Always`, or a deadline. `owner` is the kind as the message names it.
+pub fn validate_long_running(template: &Value, owner: &str, at: &At<'_>, errors: &mut ErrorList) {
+    let spec = template.get("spec").unwrap_or(&Value::Null);
+    let at = at.child("spec");
+    let policy = text(spec, "restartPolicy");
+    if policy != "Always" {
+        errors.not_supported(&at.child("restartPolicy"), policy, &["Always"]);
+    }
+    if get(spec, "activeDeadlineSeconds").is_some() {
+        errors.forbidden(
+            &at.child("activeDeadlineSeconds"),
+            format!("activeDeadlineSeconds in {owner} is not Supported"),
         );
     }
 }

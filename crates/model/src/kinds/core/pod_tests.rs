@@ -1,4 +1,5 @@
 use super::*;
+use crate::kinds::core::behavior;
 use proptest::prelude::*;
 
 fn minimal() -> Value {
@@ -44,9 +45,11 @@ fn texts(errors: &ErrorList) -> Vec<String> {
     errors.iter().map(ToString::to_string).collect()
 }
 
+type Case = (Vec<(&'static str, Value)>, Vec<&'static str>);
+
 /// Each case: the places to set, with what, and the beginnings of the errors that follow. Before
 /// validation the defaults are filled in, as in a request.
-fn check(cases: Vec<(Vec<(&str, Value)>, Vec<&str>)>) {
+fn check(cases: Vec<Case>) {
     for (changes, want) in cases {
         let mut pod = minimal();
         for (pointer, value) in &changes {
@@ -1155,5 +1158,11 @@ proptest! {
             (rules.prepare_create)(&mut object);
             let _ = (rules.validate_create)(&object);
         }
+    }
+}
+#[test]
+fn every_kind_is_known() {
+    for kind in KINDS {
+        assert!(behavior(kind).is_some(), "{kind}");
     }
 }

@@ -181,3 +181,12 @@ fn container(container: &Value, at: &At<'_>, warnings: &mut Vec<String>) {
         }
     }
 }
+
+/// Warnings on a pod template at `at`.
+pub fn template(template: &Value, at: &At<'_>) -> Vec<String> {
+    let metadata = template.get("metadata").unwrap_or(&Value::Null);
+    let spec = template.get("spec").unwrap_or(&Value::Null);
+    let mut warnings = annotations(metadata, &at.child("metadata"));
+    warnings.extend(pod_spec(spec, &at.child("spec")));
+    warnings
+}

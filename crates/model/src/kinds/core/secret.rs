@@ -83,16 +83,14 @@ fn validate_create(secret: &Value) -> ErrorList {
         "kubernetes.io/dockerconfigjson" => {
             docker(entry(DOCKER_CONFIG_JSON), DOCKER_CONFIG_JSON, &mut errors);
         }
-        "kubernetes.io/basic-auth" => {
-            if entry("username").is_none() && entry("password").is_none() {
-                errors.required(&data.key("username"), "");
-                errors.required(&data.key("password"), "");
-            }
+        "kubernetes.io/basic-auth"
+            if entry("username").is_none() && entry("password").is_none() =>
+        {
+            errors.required(&data.key("username"), "");
+            errors.required(&data.key("password"), "");
         }
-        "kubernetes.io/ssh-auth" => {
-            if entry("ssh-privatekey").is_none_or(|v| decoded_len(v) == 0) {
-                errors.required(&data.key("ssh-privatekey"), "");
-            }
+        "kubernetes.io/ssh-auth" if entry("ssh-privatekey").is_none_or(|v| decoded_len(v) == 0) => {
+            errors.required(&data.key("ssh-privatekey"), "");
         }
         "kubernetes.io/tls" => {
             for key in ["tls.crt", "tls.key"] {

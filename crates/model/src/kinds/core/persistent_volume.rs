@@ -1,0 +1,296 @@
+//! Persistent volumes.
+
+use super::{affinity, claim_spec, diff::diff, fill, pod_defaults, resources, volume_sources};
+use crate::field::ErrorList;
+use crate::kinds::neutral;
+use crate::meta;
+use crate::resource::Behavior;
+use crate::validation::amounts::Amount;
+use crate::validation::at::{At, Report};
+use crate::validation::names;
+use crate::validation::object_meta::immutable_field;
+use crate::validation::read::{get, map, same, text};
+use crate::{Map, Value};
+use serde_json::json;
+
+/// The rules of persistent volumes.
+pub(super) fn behavior() -> Behavior {
+    Behavior {
+        default,
+        prepare_create: |volume| meta::set(volume, &["status"], json!({"phase": "Pending"})),
+        validate_create,
+        validate_update,
+        validate_name: names::object_subdomain,
+        ..neutral()
+    }
+}
+
+/// The fields of a persistent volume's spec that name its kind.
+const SOURCES: &[&str] = &[
+    "awsElasticBlockStore",
+    "azureDisk",
+    "azureFile",
+    "cephfs",
+    "cinder",
+    "csi",
+    "fc",
+    "flexVolume",
+    "flocker",
+    "gcePersistentDisk",
+    "glusterfs",
+    "hostPath",
+    "iscsi",
+    "local",
+    "nfs",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "quobyte",
+    "rbd",
+    "scaleIO",
+    "storageos",
+    "vsphereVolume",
+];
+
+fn default(_version: &str, volume: &mut Value) {
+    let Some(volume) = volume.as_object_mut() else {
+        return;
+    };
+    fill::empty_map(volume, "status");
+    if let Some(status) = fill::map(volume, "status") {
+        fill::text(status, "phase", "Pending");
+    }
+    if let Some(spec) = fill::map(volume, "spec") {
+        fill::text(spec, "persistentVolumeReclaimPolicy", "Retain");
+        fill::absent(spec, "volumeMode", "Filesystem");
+        pod_defaults::volume_source(spec);
+    }
+}
+
+fn validate_create(volume: &Value) -> ErrorList {
+    let mut errors = ErrorList::new();
+    let spec = volume.get("spec").unwrap_or(&Value::Null);
+    let at = At::of("spec");
+    claim_spec::access_modes(spec, "", &at.child("accessModes"), &mut errors);
+    capacity(spec, &at.child("capacity"), &mut errors);
+    let policy = text(spec, "persistentVolumeReclaimPolicy");
+    let policies = &["Delete", "Recycle", "Retain"];
+    if !policies.contains(&policy) {
+        let at = at.child("persistentVolumeReclaimPolicy");
+        errors.not_supported(&at, policy, policies);
+    }
+    if let Some(node_affinity) = get(spec, "nodeAffinity") {
+        let at = at.child("nodeAffinity");
+        match get(node_affinity, "required") {
+            Some(required) => {
+                affinity::node_selector(required, &at.child("required"), &mut errors);
+            }
+            None => errors.required(
+                &at.child("required"),
+                "must specify required node constraints",
+            ),
+        }
+    }
+    source(spec, &at, &mut errors);
+    let root = get(spec, "hostPath").is_some_and(|h| {
+        let path = text(h, "path");
+        !path.is_empty() && path.split('/').all(|part| matches!(part, "" | "."))
+    });
+    if root && policy == "Recycle" {
+        errors.forbidden(
+            &at.child("persistentVolumeReclaimPolicy"),
+            "may not be 'recycle' for a hostPath mount of '/'",
+        );
+    }
+    let class = text(spec, "storageClassName");
+    if !class.is_empty() {
+        let messages = names::dns1123_subdomain(class);
+        errors.invalid_each(&at.child("storageClassName"), class, messages);
+    }
+    claim_spec::volume_mode(spec, &at, &mut errors);
+    errors
+}
+
+fn capacity(spec: &Value, at: &At<'_>, errors: &mut ErrorList) {
+    let amounts = map(spec, "capacity").filter(|c| !c.is_empty());
+    let Some(amounts) = amounts else {
+        errors.required(at, "");
+        return;
+    };
+    if !amounts.contains_key("storage") || amounts.len() > 1 {
+        errors.not_supported(at, Value::Object(amounts.clone()), &["storage"]);
+    }
+    for (name, amount) in amounts {
+        if Amount::of(amount).is_some_and(|a| !a.is_positive()) {
+            errors.invalid(
+                &at.key(name),
+                resources::shown(amount),
+                "must be greater than zero",
+            );
+        }
+    }
+}
+
+fn source(spec: &Value, at: &At<'_>, errors: &mut ErrorList) {
+    let mut found = false;
+    for kind in SOURCES {
+        let Some(source) = get(spec, kind) else {
+            continue;
+        };
+        let kind_at = at.child(kind);
+        if found {
+            errors.forbidden(&kind_at, "may not specify more than 1 volume type");
+            continue;
+        }
+        found = true;
+        volume_sources::validate(kind, source, true, &kind_at, errors);
+        if *kind == "local" && get(spec, "nodeAffinity").is_none() {
+            errors.required(
+                &At::of("metadata.annotations"),
+                "Local volume requires node affinity",
+            );
+        }
+    }
+    if !found {
+        errors.required(at, "must specify a volume type");
+    }
+}
+
+fn validate_update(volume: &Value, old: &Value, subresource: &str) -> ErrorList {
+    if subresource == "status" {
+        return ErrorList::new();
+    }
+    let mut errors = validate_create(volume);
+    let null = Value::Null;
+    let (spec, was) = (
+        volume.get("spec").unwrap_or(&null),
+        old.get("spec").unwrap_or(&null),
+    );
+    let sources = |spec: &Value| {
+        let mut part = Map::new();
+        for kind in SOURCES {
+            if let Some(source) = get(spec, kind) {
+                part.insert((*kind).to_owned(), source.clone());
+            }
+        }
+        // The secret for growing a volume may be exchanged.
+        if let Some(csi) = fill::map(&mut part, "csi") {
+            csi.remove("controllerExpandSecretRef");
+        }
+        Value::Object(part)
+    };
+    let (now, before) = (sources(spec), sources(was));
+    if !same(Some(&now), Some(&before)) {
+        errors.forbidden(
+            &At::of("spec.persistentvolumesource"),
+            format!(
+                "spec.persistentvolumesource is immutable after creation\n{}",
+                diff("core.PersistentVolumeSource", &before, &now)
+            ),
+        );
+    }
+    immutable_field(spec, was, "volumeMode", &At::root(), &mut errors);
+    if get(was, "nodeAffinity").is_some() {
+        immutable_field(spec, was, "nodeAffinity", &At::root(), &mut errors);
+    }
+    errors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minimal() -> Value {
+        let mut volume = json!({"metadata": {"name": "v"}, "spec": {
+            "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+            "hostPath": {"path": "/data"}}});
+        default("v1", &mut volume);
+        volume
+    }
+
+    fn texts_of(errors: &ErrorList) -> Vec<String> {
+        errors.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn minimal_is_valid() {
+        let volume = minimal();
+        assert_eq!(texts_of(&validate_create(&volume)), Vec::<String>::new());
+        assert_eq!(volume["spec"]["persistentVolumeReclaimPolicy"], "Retain");
+        assert_eq!(volume["spec"]["volumeMode"], "Filesystem");
+    }
+
+    #[test]
+    fn rules() {
+        let cases: Vec<(&str, Value, &str)> = vec![
+            ("capacity", json!({}), "spec.capacity: Required value"),
+            (
+                "capacity",
+                json!({"storage": "0"}),
+                "spec.capacity[storage]: Invalid value: \"0\": must be greater than zero",
+            ),
+            (
+                "capacity",
+                json!({"cpu": "1"}),
+                "spec.capacity: Unsupported value: {\"cpu\":\"1\"}: supported values: \"storage\"",
+            ),
+            ("accessModes", json!([]), "spec.accessModes: Required value"),
+            (
+                "accessModes",
+                json!(["ReadWriteOnce", "ReadWriteOncePod"]),
+                "spec.accessModes: Forbidden: may not use ReadWriteOncePod with other access modes",
+            ),
+            (
+                "persistentVolumeReclaimPolicy",
+                json!("X"),
+                "spec.persistentVolumeReclaimPolicy: Unsupported value: \"X\"",
+            ),
+            (
+                "nfs",
+                json!({"server": "s", "path": "/"}),
+                "spec.nfs: Forbidden: may not specify more than 1 volume type",
+            ),
+            (
+                "hostPath",
+                Value::Null,
+                "spec: Required value: must specify a volume type",
+            ),
+            (
+                "storageClassName",
+                json!("A"),
+                "spec.storageClassName: Invalid value: \"A\"",
+            ),
+            (
+                "nodeAffinity",
+                json!({}),
+                "spec.nodeAffinity.required: Required value: must specify",
+            ),
+        ];
+        for (key, value, want) in cases {
+            let mut volume = minimal();
+            volume["spec"][key] = value;
+            let got = texts_of(&validate_create(&volume));
+            assert_eq!(got.len(), 1, "{key}: {got:?}");
+            assert!(got[0].starts_with(want), "{got:?}");
+        }
+        let mut local = minimal();
+        local["spec"]["hostPath"] = Value::Null;
+        local["spec"]["local"] = json!({"path": "/x"});
+        assert_eq!(
+            texts_of(&validate_create(&local)),
+            ["metadata.annotations: Required value: Local volume requires node affinity"]
+        );
+    }
+
+    #[test]
+    fn the_source_stays() {
+        let old = minimal();
+        let mut new = old.clone();
+        new["spec"]["hostPath"]["path"] = json!("/other");
+        let got = texts_of(&validate_update(&new, &old, ""));
+        assert!(got[0].starts_with(
+            "spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable \
+             after creation\n"
+        ));
+        assert!(validate_update(&old, &old, "").is_empty());
+    }
+}
