@@ -4,6 +4,7 @@
 mod identities;
 mod late;
 mod logging;
+mod operations;
 mod parts;
 
 pub(crate) use logging::start as start_logging;

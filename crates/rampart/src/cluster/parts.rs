@@ -2,6 +2,7 @@
 
 use super::identities;
 use super::late::LateObjects;
+use super::operations::Operations;
 use crate::arguments::{Node, Up};
 use crate::data_dir::DataDir;
 use admission::{
@@ -34,6 +35,7 @@ const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 pub(crate) struct Cluster {
     handle: Handle,
     store: Arc<EmbeddedStore>,
+    operations: Operations,
     /// The API's URL.
     pub(crate) url: String,
     /// Where the administrator's kubeconfig is.
@@ -99,6 +101,7 @@ impl Cluster {
         config
             .endpoints
             .push(Arc::new(IssuerDiscovery::new(&issuer, ISSUER)));
+        let operations = Operations::attach(&mut config, arguments, &data, [])?;
         let mut handle = config.start().await?;
         objects.set(Arc::new(CacheObjects(handle.server().cache().clone())));
 
@@ -119,6 +122,7 @@ impl Cluster {
         Ok(Self {
             handle,
             store,
+            operations,
             url,
             kubeconfig,
         })
@@ -126,7 +130,9 @@ impl Cluster {
 
     /// Takes everything down: requests in flight are answered, watches end, the store closes.
     pub(crate) async fn stop(self) {
+        self.operations.stopping();
         self.handle.shutdown().await;
+        self.operations.stopped();
         self.store.close().await;
     }
 }
