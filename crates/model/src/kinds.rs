@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod conditions;
 pub mod core;
 pub(crate) mod csi;
+pub mod networking;
 pub mod policy;
 pub mod rbac;
 pub mod scheduling;
@@ -16,6 +17,7 @@ use crate::validation::names;
 pub fn behavior(group: &str, plural: &str) -> Behavior {
     let own = match group {
         "" => core::behavior(plural),
+        "networking.k8s.io" => networking::behavior(plural),
         "policy" => policy::behavior(plural),
         "rbac.authorization.k8s.io" => rbac::behavior(plural),
         "scheduling.k8s.io" => scheduling::behavior(plural),

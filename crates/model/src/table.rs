@@ -36,7 +36,7 @@ pub type Row = fn(object: &Value, now: i64) -> Vec<Value>;
 /// The printer of `plural` in `group`; kinds without columns of their own are shown by name and
 /// time of creation, as upstream does.
 pub fn printer(group: &str, plural: &str) -> Printer {
-    let (columns, row): (&'static [Column], fn(&Value, i64) -> Vec<Value>) = match (group, plural) {
+    let (columns, row): (&'static [Column], Row) = match (group, plural) {
         ("", "pods") => (pods::COLUMNS, pods::row),
         ("", "podtemplates") => (workloads::POD_TEMPLATE, workloads::pod_template),
         ("", "replicationcontrollers") => (workloads::REPLICAS, workloads::replication_controller),
