@@ -22,6 +22,7 @@ pub mod lookup;
 pub mod metrics;
 pub mod negotiation;
 pub mod nonresource;
+pub mod openapi;
 pub mod pipeline;
 pub mod plugin;
 pub mod query;

@@ -3,10 +3,12 @@
 
 use crate::context::Context;
 use crate::negotiation::{Representation, View, ViewVersion};
+use crate::openapi;
 use crate::plugin::EndpointRequest;
 use crate::reply::Reply;
 use crate::server::Server;
-use http::Method;
+use http::header::{ACCEPT, HeaderName, IF_NONE_MATCH};
+use http::{HeaderMap, Method};
 use model::discovery as documents;
 use model::status::Status;
 use serde_json::json;
@@ -24,9 +26,14 @@ pub async fn serve(
     server: &Server,
     ctx: &Context,
     method: &Method,
-    accept: &str,
+    headers: &HeaderMap,
     representation: Representation,
 ) -> Result<Reply, Status> {
+    let text = |name: HeaderName| {
+        let value = headers.get(name).and_then(|v| v.to_str().ok());
+        value.unwrap_or_default()
+    };
+    let accept = text(ACCEPT);
     let path = ctx.info.path.as_str();
     let read = matches!(*method, Method::GET | Method::HEAD);
     if let Some(endpoint) = server.endpoints.iter().find(|e| e.serves(path)) {
@@ -51,6 +58,15 @@ pub async fn serve(
     }
     if !read {
         return Err(Status::no_such_path());
+    }
+    if openapi::serves(path) {
+        let wanted = openapi::Wanted {
+            path,
+            hash: ctx.query.get("hash"),
+            accept,
+            known: text(IF_NONE_MATCH),
+        };
+        return openapi::serve(server, wanted).await;
     }
     let value = match path {
         "/version" | "/version/" => version(),

@@ -133,7 +133,9 @@ fn set_headers(id: &str, warnings: &[String], response: &mut Response<Body>) {
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(AUDIT_ID, id);
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-cache, private"));
     let mut room = WARNINGS_MAX;
     for warning in warnings {
         room = room.saturating_sub(warning.len());
@@ -276,7 +278,7 @@ async fn run(
     let result = if info.is_resource {
         handlers::dispatch(server, &mut ctx, body).await
     } else {
-        nonresource::serve(server, &ctx, &head.method, accept, *representation).await
+        nonresource::serve(server, &ctx, &head.method, &head.headers, *representation).await
     };
     trace.record.handled(&ctx);
     trace.warnings = ctx.warnings;

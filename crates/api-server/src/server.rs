@@ -5,11 +5,12 @@ use crate::cache::{Cache, ResourceCache};
 use crate::plugin::{Endpoint, Services, Telemetry, Virtual};
 use crate::served::Served;
 use admission::Chain;
+use model::openapi::OpenApi;
 use model::schema::Schema;
 use model::status::Status;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use storage_api::{Store, StoreError};
 use tokio::sync::Semaphore;
@@ -86,6 +87,7 @@ pub struct Server {
     pub limits: Limits,
     /// Cancelled when the server is to stop.
     pub stop: CancellationToken,
+    pub(crate) openapi_hash: OnceLock<String>,
     /// Where the server listens, as discovery tells clients; empty until it does.
     pub(crate) address: Mutex<String>,
     pub(crate) mutating: Semaphore,
@@ -101,6 +103,12 @@ impl Server {
     /// The authorizer chain.
     pub fn authorizer(&self) -> &dyn Authorizer {
         self.services.authorizer.as_ref()
+    }
+
+    /// The fingerprint of the OpenAPI documents.
+    pub fn openapi_hash(&self) -> &str {
+        self.openapi_hash
+            .get_or_init(|| OpenApi::new(&self.services.registry, self.schema).hash())
     }
 
     /// Where the server listens; empty until it does.

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use rustls::ServerConfig;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use storage_api::{Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -106,6 +106,7 @@ impl Config {
             endpoints: self.endpoints,
             telemetry: self.telemetry,
             auditor: self.auditor,
+            openapi_hash: OnceLock::new(),
             address: Mutex::default(),
             mutating: Semaphore::new(self.limits.mutating),
             read_only: Semaphore::new(self.limits.read_only),
