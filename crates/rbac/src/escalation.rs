@@ -15,8 +15,8 @@ use model::user::{MASTERS, UserInfo};
 use model::{Value, meta};
 use std::collections::BTreeSet;
 
-/// A rule that breaks down into more single permissions than this is compared as a whole with
-/// each rule that is held, so that a small request cannot cause much work.
+/// Rules that break down into more single permissions than this, taken together, are compared as
+/// they are with each rule that is held, so that a small request cannot cause much work.
 const SINGLE_PERMISSIONS: usize = 20_000;
 
 /// A create or update of a role or binding.
@@ -38,21 +38,33 @@ pub struct Write<'a> {
 /// group and one resource (and at most one name), or one verb and one URL.
 pub fn uncovered(held: &[Rule], wanted: &[Rule]) -> Vec<Rule> {
     let mut missing = Vec::new();
+    let mut budget = SINGLE_PERMISSIONS;
     for rule in wanted {
         if held.iter().any(|h| covers(h, rule)) {
             continue;
         }
-        if permission_count(rule) > SINGLE_PERMISSIONS {
+        let Some(rest) = budget.checked_sub(permission_count(rule)) else {
             missing.push(rule.clone());
             continue;
-        }
+        };
+        budget = rest;
+        let related: Vec<&Rule> = held
+            .iter()
+            .filter(|h| meet(&h.verbs, &rule.verbs))
+            .filter(|h| meet(&h.api_groups, &rule.api_groups) || !h.non_resource_urls.is_empty())
+            .collect();
         for_each_permission(rule, |single| {
-            if !held.iter().any(|h| covers(h, &single)) {
+            if !related.iter().any(|h| covers(h, &single)) {
                 missing.push(single);
             }
         });
     }
     missing
+}
+
+/// Whether some member of `wanted` may be covered by `held`.
+fn meet(held: &[String], wanted: &[String]) -> bool {
+    held.iter().any(|h| h == ALL || wanted.contains(h))
 }
 
 fn permission_count(rule: &Rule) -> usize {

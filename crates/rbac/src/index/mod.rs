@@ -2,7 +2,7 @@
 //!
 //! Roles are compiled once, however often they are bound. For each subject (a user name or a
 //! group) and scope (the cluster or one namespace) the index knows the roles held and the
-//! bindings that gave them; see [`grants`]. Adding, changing or removing an object costs as much
+//! bindings that gave them; see `grants`. Adding, changing or removing an object costs as much
 //! as the object is large; changing a role that is bound to subjects with tables costs that for
 //! each such subject.
 
