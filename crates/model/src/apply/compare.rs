@@ -33,11 +33,7 @@ impl Comparison {
         let mut change = Change::default();
         for (name, before, after) in zip(old, Some(new)) {
             if !reset(name) {
-                let (before, after) = sides(shape, name, (true, before), (true, after));
-                change.attach(
-                    || element::field(name),
-                    compare(shape.member(name), before, after),
-                );
+                member(shape, name, (true, before), (true, after), &mut change);
             }
         }
         Self {
@@ -97,7 +93,7 @@ impl<'v> Side<'v> {
     }
 }
 
-/// A value is not of its type's form. Such values are compared as a whole.
+/// A value is not of its type's form, or empty. Such values are compared as a whole.
 struct Mismatch;
 
 /// What differs at and below one place.
@@ -123,19 +119,60 @@ impl Change {
 }
 
 fn compare(shape: Shape<'_>, old: Side<'_>, new: Side<'_>) -> Change {
-    let compared = match shape.form() {
-        Form::Leaf => Err(Mismatch),
-        Form::Struct | Form::Map | Form::Free => members(shape, old, new),
-        form @ (Form::Set | Form::Keyed(_)) => items(form, shape, old, new),
-    };
-    match compared {
-        Ok(Some(mut change)) => {
-            change.added.member = old.absent();
-            change.removed.member = new.absent();
-            change
+    let mut change = Change::default();
+    match (old, new) {
+        (Side::Absent, Side::Value(value)) => change.added = whole(shape, value),
+        (Side::Value(value), Side::Absent) => change.removed = whole(shape, value),
+        _ => {
+            let compared = match shape.form() {
+                Form::Leaf => Err(Mismatch),
+                Form::Struct | Form::Map | Form::Free => members(shape, old, new, &mut change),
+                form @ (Form::Set | Form::Keyed(_)) => items(form, shape, old, new, &mut change),
+            };
+            match compared {
+                Ok(()) => {
+                    change.added.member = old.absent();
+                    change.removed.member = new.absent();
+                }
+                Err(Mismatch) => change = leaf(old, new),
+            }
         }
-        Ok(None) | Err(Mismatch) => leaf(old, new),
     }
+    change
+}
+
+/// All fields at and below a value that comes or goes as a whole.
+fn whole(shape: Shape<'_>, value: &Value) -> Entry {
+    let mut all = Entry::member();
+    match (shape.form(), value) {
+        (Form::Struct | Form::Map | Form::Free, Value::Object(map)) if !map.is_empty() => {
+            for (name, value) in map {
+                let below = whole(shape.member(name), value);
+                all.below.attach(element::field(name), below);
+            }
+            // It has the empty objects that upstream's encoding of it has.
+            for name in shape.implied() {
+                if map.get(name).is_none_or(Value::is_null) {
+                    all.below.attach(element::field(name), Entry::member());
+                }
+            }
+        }
+        (form @ (Form::Set | Form::Keyed(_)), Value::Array(list)) => {
+            let entry = shape.element().unwrap_or(shape);
+            for value in list {
+                if let Ok(name) = element::item(form, entry, value) {
+                    if all.below.at(&name).is_some() {
+                        // A double counts as a whole.
+                        all.below.replace(name, Entry::member());
+                    } else {
+                        all.below.attach(name, whole(entry, value));
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+    all
 }
 
 fn leaf(old: Side<'_>, new: Side<'_>) -> Change {
@@ -164,54 +201,43 @@ fn is_zero(value: &Value) -> bool {
     }
 }
 
-/// `None` if there are no members on either side, which is a leaf: that keeps null and empty
-/// apart.
-fn members(shape: Shape<'_>, old: Side<'_>, new: Side<'_>) -> Result<Option<Change>, Mismatch> {
+fn members(
+    shape: Shape<'_>,
+    old: Side<'_>,
+    new: Side<'_>,
+    change: &mut Change,
+) -> Result<(), Mismatch> {
     let (before, after) = (old.map()?, new.map()?);
     if before.is_none_or(Map::is_empty) && after.is_none_or(Map::is_empty) {
-        return Ok(None);
+        // A leaf: that keeps null and empty apart.
+        return Err(Mismatch);
     }
-    let mut change = Change::default();
     for (name, a, b) in zip(before, after) {
-        let (a, b) = sides(shape, name, (!old.absent(), a), (!new.absent(), b));
-        change.attach(|| element::field(name), compare(shape.member(name), a, b));
+        member(shape, name, (!old.absent(), a), (!new.absent(), b), change);
     }
-    // An object that comes or goes does so with the empty objects that upstream's encoding of it
-    // has.
-    let (entry, there) = match (old, new) {
-        (Side::Absent, _) => (&mut change.added, after),
-        (_, Side::Absent) => (&mut change.removed, before),
-        _ => return Ok(Some(change)),
-    };
-    for name in shape.implied() {
-        if there.is_none_or(|map| map.get(name).is_none_or(Value::is_null)) {
-            entry.below.attach(element::field(name), Entry::member());
-        }
-    }
-    Ok(Some(change))
+    Ok(())
 }
 
-/// The member `name` on both sides, given whether there is an object at all.
-fn sides<'v>(
+/// Compares the member `name` of both sides, given whether there is an object at all.
+fn member<'v>(
     shape: Shape<'_>,
     name: &str,
     old: (bool, Option<&'v Value>),
     new: (bool, Option<&'v Value>),
-) -> (Side<'v>, Side<'v>) {
-    let missing = |value: Option<&Value>| value.is_none_or(Value::is_null);
-    if !missing(old.1) && !missing(new.1) {
-        return (
-            old.1.map_or(Side::Absent, Side::Value),
-            new.1.map_or(Side::Absent, Side::Value),
-        );
-    }
-    let always = shape.field(name).is_some_and(|field| field.always());
+    change: &mut Change,
+) {
+    let field = shape.field(name);
+    let below = field.map_or_else(|| shape.member(name), |field| field.shape);
+    let always = field.is_some_and(|field| field.always());
     let side = |(there, value): (bool, Option<&'v Value>)| match value {
         Some(Value::Null) | None if there && always => Side::Zero,
         Some(value) => Side::Value(value),
         None => Side::Absent,
     };
-    (side(old), side(new))
+    change.attach(
+        || element::field(name),
+        compare(below, side(old), side(new)),
+    );
 }
 
 /// The entries of two sorted maps, side by side.
@@ -247,14 +273,14 @@ fn items(
     shape: Shape<'_>,
     old: Side<'_>,
     new: Side<'_>,
-) -> Result<Option<Change>, Mismatch> {
+    change: &mut Change,
+) -> Result<(), Mismatch> {
     let (before, after) = (old.list()?, new.list()?);
     if before.is_empty() && after.is_empty() {
-        return Ok(None);
+        return Err(Mismatch);
     }
-    let mut change = Change::default();
-    if !old.absent() && !new.absent() && before == after {
-        return Ok(Some(change));
+    if before == after {
+        return Ok(());
     }
     let entry = shape.element().unwrap_or(shape);
     let mut pairs: BTreeMap<String, Pair<'_>> = BTreeMap::new();
@@ -299,5 +325,5 @@ fn items(
         };
         change.attach(|| name.clone(), one);
     }
-    Ok(Some(change))
+    Ok(())
 }

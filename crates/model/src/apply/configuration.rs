@@ -100,8 +100,7 @@ fn apply_config(
 ) -> Result<Value, ApplyError> {
     let resets = resets(shape, manager.subresource);
     let mut before = live.cloned().unwrap_or_else(|| Value::Object(Map::new()));
-    take_managed(&mut before);
-    let mut managed = Managed::stored(live.and_then(stored_managed));
+    let mut managed = Managed::stored(take_managed(&mut before));
     if managed.entries.is_empty() && live.is_some() {
         let unknown = Manager {
             name: BEFORE_FIRST_APPLY,

@@ -150,6 +150,11 @@ impl FieldSet {
         }
     }
 
+    /// Makes `entry` all that stands at and below one element.
+    pub(super) fn replace(&mut self, element: String, entry: Entry) {
+        self.entries.insert(element, entry);
+    }
+
     /// What the set holds at and below one element.
     pub(super) fn at(&self, element: &str) -> Option<&Entry> {
         self.entries.get(element)

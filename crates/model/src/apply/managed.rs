@@ -139,9 +139,13 @@ impl Entry {
             .map_or(0, jiff::Timestamp::as_second)
     }
 
-    fn decode(value: &Value, trusted: bool) -> Option<Self> {
-        let text = |name: &str| match value.get(name) {
-            Some(Value::String(text)) => Some(text.clone()),
+    /// Reads an entry. The fields are decoded only if `check` wants to know whether they can be.
+    fn decode(value: Value, check: bool) -> Option<Self> {
+        let Value::Object(mut map) = value else {
+            return None;
+        };
+        let mut text = |name: &str| match map.remove(name) {
+            Some(Value::String(text)) => Some(text),
             Some(Value::Null) | None => Some(String::new()),
             Some(_) => None,
         };
@@ -154,17 +158,19 @@ impl Entry {
         if text("fieldsType")? != "FieldsV1" {
             return None;
         }
-        let encoded = value.get("fieldsV1").unwrap_or(&Value::Null);
         Some(Self {
             manager: text("manager")?,
             operation,
             api_version,
             subresource: text("subresource")?,
             time: text("time").filter(|time| !time.is_empty()),
-            fields: if trusted {
-                Fields::Encoded(encoded.clone())
-            } else {
-                Fields::Set(FieldSet::decode(encoded).ok()?)
+            fields: {
+                let encoded = map.remove("fieldsV1").unwrap_or_default();
+                if check {
+                    Fields::Set(FieldSet::decode(&encoded).ok()?)
+                } else {
+                    Fields::Encoded(encoded)
+                }
             },
         })
     }
@@ -198,24 +204,24 @@ pub(super) struct Managed {
 
 impl Managed {
     /// Reads stored entries, which this module wrote.
-    pub(super) fn stored(value: Option<&Value>) -> Self {
-        Self::decode(value, true).unwrap_or_default()
+    pub(super) fn stored(value: Option<Value>) -> Self {
+        value
+            .and_then(|value| Self::decode(value, false))
+            .unwrap_or_default()
     }
 
     /// Reads entries that a client sent; `None` if they are not well-formed.
     pub(super) fn sent(value: &Value) -> Option<Self> {
-        Self::decode(Some(value), false)
+        Self::decode(value.clone(), true)
     }
 
-    fn decode(value: Option<&Value>, trusted: bool) -> Option<Self> {
-        let list = match value {
-            Some(Value::Array(list)) => list.as_slice(),
-            Some(Value::Null) | None => &[],
-            Some(_) => return None,
+    fn decode(value: Value, check: bool) -> Option<Self> {
+        let Value::Array(list) = value else {
+            return value.is_null().then(Self::default);
         };
         let mut managed = Self::default();
         for value in list {
-            let entry = Entry::decode(value, trusted)?;
+            let entry = Entry::decode(value, check)?;
             // As upstream, the last of several entries of one manager counts.
             match managed.find(&entry) {
                 Some(at) => {

@@ -31,25 +31,39 @@ pub fn track_update(
 ) {
     let sent = take_managed(new);
     let stored = old.and_then(stored_managed);
-    let managed = match sent {
-        Some(sent) if manager.subresource.is_empty() && Some(&sent) != stored => {
-            if is_reset(&sent) {
+    // Most writes carry the stored entries, if any.
+    let same = sent.as_ref() == stored;
+    let written = match &sent {
+        Some(sent) if !same && manager.subresource.is_empty() => {
+            if is_reset(sent) {
                 return;
             }
-            match Managed::sent(&sent) {
-                Some(managed) if !managed.entries.is_empty() => managed,
-                _ => Managed::stored(stored),
-            }
+            Managed::sent(sent).filter(|managed| !managed.entries.is_empty())
         }
-        _ => Managed::stored(stored),
+        _ => None,
     };
-    if managed.entries.is_empty() && old.is_some() {
+    if written.is_none() && old.is_some() && stored.is_none_or(is_empty_list) {
         return;
     }
     let shape = Shape::of(schema, name).unwrap_or_else(|| Shape::free(schema));
     let comparison = Comparison::of(shape, old, new, resets(shape, manager.subresource));
+    let stored = if same { sent } else { stored.cloned() };
+    let managed = match written {
+        Some(managed) => managed,
+        None if comparison.is_empty() => {
+            if let (Some(stored), Some(metadata)) = (stored, metadata(new)) {
+                metadata.insert("managedFields".to_owned(), stored);
+            }
+            return;
+        }
+        None => Managed::stored(stored),
+    };
     let managed = update(managed, comparison, manager);
     put_managed(new, managed);
+}
+
+fn is_empty_list(value: &Value) -> bool {
+    value.as_array().is_none_or(Vec::is_empty)
 }
 
 /// The managed fields after a write with these effects.
@@ -145,15 +159,15 @@ pub(super) fn take_managed(object: &mut Value) -> Option<Value> {
 
 /// Writes managed fields into an object.
 pub(super) fn put_managed(object: &mut Value, managed: Managed) {
-    let metadata = object
-        .as_object_mut()
-        .map(|object| {
-            object
-                .entry("metadata")
-                .or_insert_with(|| Value::Object(Map::new()))
-        })
-        .and_then(Value::as_object_mut);
-    if let (Some(metadata), Some(encoded)) = (metadata, managed.encode()) {
+    if let (Some(encoded), Some(metadata)) = (managed.encode(), metadata(object)) {
         metadata.insert("managedFields".to_owned(), encoded);
     }
+}
+
+fn metadata(object: &mut Value) -> Option<&mut Map> {
+    object
+        .as_object_mut()?
+        .entry("metadata")
+        .or_insert_with(|| Value::Object(Map::new()))
+        .as_object_mut()
 }
