@@ -4,6 +4,7 @@
 //! has. One writer thread commits what has queued up, so that concurrent writers share an fsync.
 //! `docs/storage.md` has the reasons and the figures.
 
+mod backup;
 mod batch;
 mod directory;
 mod index;
@@ -19,5 +20,6 @@ mod view;
 mod watch;
 mod writer;
 
+pub use backup::{BackupReport, RestoreError, restore};
 pub use options::{FileOperation, Interpose, OpenError, Options};
 pub use store::EmbeddedStore;

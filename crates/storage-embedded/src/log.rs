@@ -194,6 +194,26 @@ impl Snapshot {
         last: Revision,
         mut each: impl FnMut(Revision, Record<'_>) -> bool,
     ) -> storage_api::Result<()> {
+        let mut problem = None;
+        self.records(first, last, |revision, bytes| {
+            match Record::decode(revision, bytes) {
+                Ok(record) => each(revision, record),
+                Err(why) => {
+                    problem = Some(damaged(&format!("revision {revision}"), why));
+                    false
+                }
+            }
+        })?;
+        problem.map_or(Ok(()), Err)
+    }
+
+    /// As [`Self::scan`], with the records as they are stored.
+    pub(crate) fn records(
+        &self,
+        first: Revision,
+        last: Revision,
+        mut each: impl FnMut(Revision, &[u8]) -> bool,
+    ) -> storage_api::Result<()> {
         if first > last {
             return Ok(());
         }
@@ -203,10 +223,7 @@ impl Snapshot {
             .map_err(|error| read_error(&error.into()))?
         {
             let (revision, bytes) = row.map_err(|error| read_error(&error.into()))?;
-            let revision = revision.value();
-            let record = Record::decode(revision, bytes.value())
-                .map_err(|why| damaged(&format!("revision {revision}"), why))?;
-            if !each(revision, record) {
+            if !each(revision.value(), bytes.value()) {
                 break;
             }
         }

@@ -1,5 +1,6 @@
 //! The store's handle: reads are answered here, writes are handed to the writer thread.
 
+use crate::backup::{self, BackupReport};
 use crate::batch::{Life, Put};
 use crate::directory::Directory;
 use crate::load::{Loaded, load};
@@ -107,6 +108,34 @@ impl EmbeddedStore {
     /// Those of writes; the store is then as before.
     pub fn vacuum(&self) -> BoxFuture<'_, Result<()>> {
         self.ask(Request::Vacuum)
+    }
+
+    /// Writes everything that is there now, at one revision, to `out`, while the store is in use;
+    /// see [`crate::restore`]. `out` is flushed, but making it durable is the caller's business.
+    ///
+    /// # Errors
+    /// If the store cannot be read or `out` not be written.
+    pub fn backup(
+        &self,
+        out: impl std::io::Write + Send + 'static,
+    ) -> BoxFuture<'static, Result<BackupReport>> {
+        let (snapshot, revision, mut live) = {
+            let view = self.shared.view.read();
+            let snapshot = match view.snapshot() {
+                Ok(snapshot) => snapshot,
+                Err(error) => return ready(Err(error)).boxed(),
+            };
+            let live: Vec<Revision> = view
+                .index
+                .range("", None, view.revision)
+                .map(|(_, at)| at)
+                .collect();
+            (snapshot, view.revision, live)
+        };
+        read_aside(move || {
+            live.sort_unstable();
+            backup::write(&snapshot, revision, &live, out)
+        })
     }
 
     fn join(&self) {
@@ -280,7 +309,7 @@ impl Store for EmbeddedStore {
 }
 
 /// Runs a long read on a thread of its own, so that it does not hold up the caller's executor.
-pub(crate) fn read_aside<T: Send + 'static>(
+fn read_aside<T: Send + 'static>(
     read: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> BoxFuture<'static, Result<T>> {
     let (reply, answer) = oneshot::channel();
