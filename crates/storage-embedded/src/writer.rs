@@ -335,12 +335,8 @@ impl Writer {
 
     /// After a commit failed nobody knows whether it took place. Opening the log anew tells.
     fn fail(&mut self, batch: Batch, error: &StoreError) {
-        self.shared.view.write().snapshot = None;
-        self.log = None;
+        self.rebuild();
         batch.fail(error);
-        if let Err(error) = self.reopen() {
-            tracing::error!(%error, "the store could not be opened again and is unavailable");
-        }
     }
 
     fn reopen(&mut self) -> Result<(), StoreError> {
