@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"reflect"
 	"sort"
+	"strconv"
 	"strings"
 )
 
@@ -26,6 +27,9 @@ type Field struct {
 	ListKeys []string `json:"lk,omitempty"`
 	MapType  string   `json:"mt,omitempty"`
 	Go       string   `json:"g,omitempty"`
+	// Where the field stands in protobuf messages: its number, after those of the messages that
+	// JSON writes inline.
+	Protobuf []int `json:"pb,omitempty"`
 }
 
 // Type is one object type.
@@ -127,14 +131,28 @@ func (e *Exporter) add(t reflect.Type) (string, error) {
 	out := &Type{Fields: []Field{}, Atomic: doc.marker("structType") == "atomic" || doc.marker("mapType") == "atomic"}
 	docs := &Docs{Type: doc.text, Fields: map[string]string{}}
 	e.Types[name], e.Docs[name] = out, docs
-	if err := e.fields(t, out, docs); err != nil {
+	if err := e.fields(t, out, docs, nil); err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
 	sort.Slice(out.Fields, func(i, j int) bool { return out.Fields[i].Name < out.Fields[j].Name })
 	return name, nil
 }
 
-func (e *Exporter) fields(t reflect.Type, out *Type, docs *Docs) error {
+// number appends the field's protobuf number to those of the messages around it; nil for fields
+// that protobuf does not have.
+func number(within []int, f reflect.StructField) ([]int, error) {
+	parts := strings.Split(f.Tag.Get("protobuf"), ",")
+	if len(parts) < 2 {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(parts[1])
+	if err != nil {
+		return nil, fmt.Errorf("field %s: %w", f.Name, err)
+	}
+	return append(append([]int{}, within...), n), nil
+}
+
+func (e *Exporter) fields(t reflect.Type, out *Type, docs *Docs, within []int) error {
 	for i := 0; i < t.NumField(); i++ {
 		f := t.Field(i)
 		tag, ok := f.Tag.Lookup("json")
@@ -147,8 +165,19 @@ func (e *Exporter) fields(t reflect.Type, out *Type, docs *Docs) error {
 			if inner.Kind() == reflect.Pointer {
 				inner = inner.Elem()
 			}
-			if err := e.fields(inner, out, docs); err != nil {
+			outer, err := number(within, f)
+			if err != nil {
 				return err
+			}
+			before := len(out.Fields)
+			if err := e.fields(inner, out, docs, outer); err != nil {
+				return err
+			}
+			if outer == nil {
+				// The type itself (TypeMeta) stands around the message, not in it.
+				for j := before; j < len(out.Fields); j++ {
+					out.Fields[j].Protobuf = nil
+				}
 			}
 			continue
 		}
@@ -158,6 +187,9 @@ func (e *Exporter) fields(t reflect.Type, out *Type, docs *Docs) error {
 		field, text, err := e.field(t, f, name, strings.Contains(options, "omitempty"))
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
+		}
+		if field.Protobuf, err = number(within, f); err != nil {
+			return err
 		}
 		out.Fields = append(out.Fields, field)
 		if text != "" {

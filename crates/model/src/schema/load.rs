@@ -75,6 +75,8 @@ struct RawField<'a> {
     map_type: &'a str,
     #[serde(default, rename = "g")]
     go: Option<&'a str>,
+    #[serde(default, rename = "pb")]
+    protobuf: Box<[u32]>,
 }
 
 pub(super) fn parse(text: &'static str) -> Result<Schema, SchemaError> {
@@ -154,6 +156,7 @@ fn convert(
         atomic: raw.map_type == "atomic" && matches!(ty, Type::Object(_)),
         granular: raw.map_type == "granular" && matches!(ty, Type::Object(_)),
         go: raw.go.map(Text::Borrowed),
+        protobuf: raw.protobuf,
         ty,
     })
 }

@@ -78,6 +78,9 @@ pub struct Field {
     /// Whether server-side apply merges the object in this field field by field, even if its type
     /// says that it is atomic.
     pub granular: bool,
+    /// Where the field stands in upstream's protobuf messages: its number, after those of the
+    /// messages that JSON writes inline; empty if protobuf does not have it.
+    pub protobuf: Box<[u32]>,
     /// The name of the Go type where it does not follow from `ty`, for error texts.
     pub(super) go: Option<Text>,
 }
