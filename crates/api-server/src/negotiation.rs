@@ -162,6 +162,11 @@ fn stability(stable: bool) -> ViewVersion {
     }
 }
 
+/// Whether a `Content-Type` is Kubernetes' protobuf form of objects.
+pub fn is_protobuf(content_type: &str) -> bool {
+    media_type(content_type) == "application/vnd.kubernetes.protobuf"
+}
+
 /// How a body is written; a missing type means JSON.
 pub fn body_format(content_type: &str) -> Result<Format, Status> {
     match media_type(content_type) {

@@ -3,7 +3,7 @@
 
 use super::write_options::FieldValidation;
 use crate::context::{Context, Payload};
-use crate::negotiation::body_format;
+use crate::negotiation::{body_format, is_protobuf};
 use crate::served::{Served, set_kind};
 use model::Value;
 use model::decode::decode;
@@ -41,6 +41,11 @@ pub fn parse(ctx: &Context, payload: Payload, kind: &str) -> Result<(Value, Vec<
         Payload::Value(value) => return Ok((value, Vec::new())),
         Payload::Bytes(bytes) => bytes,
     };
+    if is_protobuf(&ctx.content_type) {
+        let value = model::protobuf::decode(Schema::builtin(), &bytes)
+            .map_err(|e| Status::bad_request(e.to_string()))?;
+        return Ok((value, Vec::new()));
+    }
     let format = body_format(&ctx.content_type)?;
     let decoded = decode(&bytes, format).map_err(|e| {
         Status::bad_request(format!(
