@@ -1,14 +1,18 @@
 //! The rules of the built-in kinds: defaulting, strategy and validation, a module per API group.
 
+pub mod certificates;
 #[cfg(test)]
 pub(crate) mod check;
 pub(crate) mod conditions;
+pub mod coordination;
 pub mod core;
 pub(crate) mod csi;
 pub mod networking;
+pub mod node;
 pub mod policy;
 pub mod rbac;
 pub mod scheduling;
+pub mod storage;
 
 use crate::resource::Behavior;
 use crate::validation::names;
@@ -17,10 +21,14 @@ use crate::validation::names;
 pub fn behavior(group: &str, plural: &str) -> Behavior {
     let own = match group {
         "" => core::behavior(plural),
+        "certificates.k8s.io" => certificates::behavior(plural),
+        "coordination.k8s.io" => coordination::behavior(plural),
         "networking.k8s.io" => networking::behavior(plural),
+        "node.k8s.io" => node::behavior(plural),
         "policy" => policy::behavior(plural),
         "rbac.authorization.k8s.io" => rbac::behavior(plural),
         "scheduling.k8s.io" => scheduling::behavior(plural),
+        "storage.k8s.io" => storage::behavior(plural),
         _ => None,
     };
     own.unwrap_or_else(neutral)
