@@ -63,7 +63,8 @@ pub async fn serve(server: &Server, wanted: Wanted<'_>) -> Result<Reply, Status>
         ("vary", "Accept-Encoding, Accept".to_owned()),
     ];
     if addressed {
-        headers.push(("cache-control", "public, immutable".to_owned()));
+        let forever = "public, immutable, max-age=31536000";
+        headers.push(("cache-control", forever.to_owned()));
     }
     if wanted.known.split(',').any(|known| known.trim() == tag) {
         return Ok(Reply::Document {

@@ -18,11 +18,15 @@ use crate::{Map, Value};
 use operations::Operations;
 use schemas::Schemas;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The media type under which v2 is served in protobuf.
+/// The media type under which clients ask for v2 in protobuf.
 pub const V2_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+
+/// The media type under which v2 is answered in protobuf: what is asked for is none that Go's
+/// parser of media types reads.
+pub const V2_PROTOBUF_ANSWER: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 /// Raised whenever the documents of an unchanged API change, so that clients fetch them again.
 const REVISION: u64 = 1;
@@ -150,11 +154,12 @@ impl<'a> OpenApi<'a> {
     /// themselves a thousand times, it has none.
     pub fn v2_json(&self) -> Vec<u8> {
         let docs = Docs::builtin();
-        let (roots, paths) = self.v2_paths(&docs);
         let mut out = Object::open(Vec::new());
         out.value("swagger", &json!("2.0"));
         out.value("info", &info());
-        out.entries("paths", paths.into_iter());
+        let mut paths = Object::open(out.key("paths"));
+        let roots = self.v2_paths(&docs, |path, item| paths.value(&path, &item));
+        out.bytes = paths.close();
         let schemas = Schemas::new(self.schema, &docs, Dialect::V2);
         out.entries("definitions", schemas.reachable(roots));
         out.value("securityDefinitions", &security());
@@ -162,29 +167,31 @@ impl<'a> OpenApi<'a> {
         out.close()
     }
 
-    /// The v2 document in protobuf ([`V2_PROTOBUF`]).
+    /// The v2 document in protobuf (asked for as [`V2_PROTOBUF`]).
     pub fn v2_protobuf(&self) -> Vec<u8> {
         let docs = Docs::builtin();
-        let (roots, paths) = self.v2_paths(&docs);
+        let mut out = gnostic::Document::default();
+        let roots = self.v2_paths(&docs, |path, item| out.path(&path, &item));
         let schemas = Schemas::new(self.schema, &docs, Dialect::V2);
-        gnostic::document(
-            &info(),
-            paths.into_iter(),
-            schemas.reachable(roots),
-            &security(),
-        )
+        for (name, value) in schemas.reachable(roots) {
+            out.definition(&name, &value);
+        }
+        out.finish(&info(), &security())
     }
 
-    fn v2_paths(&self, docs: &Docs) -> (BTreeSet<String>, BTreeMap<String, Value>) {
+    /// Hands out all paths, and returns the types that they need.
+    fn v2_paths(&self, docs: &Docs, mut take: impl FnMut(String, Value)) -> BTreeSet<String> {
         let operations = Operations::new(self.schema, docs, Dialect::V2);
-        let (mut roots, mut all) = (BTreeSet::new(), BTreeMap::new());
+        let mut roots = BTreeSet::new();
         for (group, version) in self.group_versions() {
             let (types, paths) =
                 operations.group_version(&group, &version, self.resources(&group, &version));
             roots.extend(types);
-            all.extend(paths);
+            for (path, item) in paths {
+                take(path, item);
+            }
         }
-        (roots, all)
+        roots
     }
 
     fn group_versions(&self) -> BTreeSet<(String, String)> {

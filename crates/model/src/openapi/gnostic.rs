@@ -4,48 +4,51 @@
 use super::protobuf::Message;
 use crate::{Map, Value};
 
-/// Writes a document.
-pub(super) fn document(
-    info: &Value,
-    paths: impl Iterator<Item = (String, Value)>,
-    definitions: impl Iterator<Item = (String, Value)>,
-    security: &Value,
-) -> Vec<u8> {
-    let mut out = Message::default();
-    out.string(1, "2.0");
-    let mut about = Message::default();
-    about.string(1, text(info, "title"));
-    about.string(2, text(info, "version"));
-    out.message(2, &about);
-    let mut all = Message::default();
-    for (path, item) in paths {
-        all.message(2, &named(&path, &path_item(&item)));
+/// A document under construction.
+#[derive(Debug, Default)]
+pub(super) struct Document {
+    paths: Message,
+    definitions: Message,
+}
+
+impl Document {
+    /// Adds a path.
+    pub(super) fn path(&mut self, path: &str, item: &Value) {
+        self.paths.message(2, &named(path, &path_item(item)));
     }
-    out.message(8, &all);
-    let mut all = Message::default();
-    for (name, value) in definitions {
-        all.message(1, &named(&name, &schema(&value)));
+
+    /// Adds a type.
+    pub(super) fn definition(&mut self, name: &str, value: &Value) {
+        self.definitions.message(1, &named(name, &schema(value)));
     }
-    out.message(9, &all);
-    let mut required = Message::default();
-    for (name, _) in entries(security) {
-        // No scopes.
-        required.message(1, &named(name, &Message::default()));
+
+    /// Writes it all.
+    pub(super) fn finish(self, info: &Value, security: &Value) -> Vec<u8> {
+        let mut out = Message::default();
+        out.string(1, "2.0");
+        let mut about = Message::default();
+        about.string(1, text(info, "title"));
+        about.string(2, text(info, "version"));
+        out.message(2, &about);
+        out.message(8, &self.paths);
+        out.message(9, &self.definitions);
+        let (mut required, mut defined) = (Message::default(), Message::default());
+        for (name, value) in entries(security) {
+            // No scopes.
+            required.message(1, &named(name, &Message::default()));
+            let mut key = Message::default();
+            key.string(1, text(value, "type"));
+            key.string(2, text(value, "name"));
+            key.string(3, text(value, "in"));
+            key.string(4, text(value, "description"));
+            let mut item = Message::default();
+            item.message(2, &key);
+            defined.message(1, &named(name, &item));
+        }
+        out.message(12, &required);
+        out.message(13, &defined);
+        out.into_bytes()
     }
-    out.message(12, &required);
-    let mut all = Message::default();
-    for (name, value) in entries(security) {
-        let mut key = Message::default();
-        key.string(1, text(value, "type"));
-        key.string(2, text(value, "name"));
-        key.string(3, text(value, "in"));
-        key.string(4, text(value, "description"));
-        let mut item = Message::default();
-        item.message(2, &key);
-        all.message(1, &named(name, &item));
-    }
-    out.message(13, &all);
-    out.into_bytes()
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
