@@ -11,6 +11,8 @@ use model::Value;
 use model::decode::decode;
 use model::status::Status;
 use model::user::UserInfo;
+use serde::Deserialize;
+use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How a request came.
@@ -80,20 +82,20 @@ impl Record {
         }
     }
 
-    /// The authorizers' answer. A refusal is written even if no rule of the policy wants the
-    /// request, where the policy says so.
+    /// The authorizers' answer to `user`, or to the one that `user` acts as. A refusal is written
+    /// even if no rule of the policy wants the request, where the policy says so.
     pub fn authorized(
         &mut self,
         server: &Server,
         facts: &Facts,
-        user: &UserInfo,
+        (user, acting): (&UserInfo, Option<&UserInfo>),
         info: &RequestInfo,
         answer: &Result<String, Status>,
     ) {
         let reason = answer.as_deref().unwrap_or_default();
         match (&mut self.entry, answer) {
             (Some(entry), _) => entry.authorized(answer.is_ok(), reason),
-            (None, Err(status)) => refused(server, facts, user, info, status),
+            (None, Err(status)) => refused(server, facts, (user, acting), info, status),
             (None, Ok(_)) => {}
         }
     }
@@ -153,15 +155,33 @@ impl Record {
     }
 }
 
+/// The names of an object; the rest is passed over.
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    metadata: Names<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Names<'a> {
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    uid: Cow<'a, str>,
+    #[serde(borrow, default)]
+    resource_version: Cow<'a, str>,
+}
+
 fn respond_object(entry: &mut Entry, bytes: &Bytes) {
-    if !entry.wants_response() {
-        return;
+    if entry.lacks_name()
+        && let Ok(Named { metadata }) = serde_json::from_slice::<Named<'_>>(bytes)
+    {
+        entry.about(&metadata.name, &metadata.uid, &metadata.resource_version);
     }
-    if let Ok(object) = serde_json::from_slice::<Value>(bytes) {
-        let text = |path: &[&str]| model::meta::text(&object, path).to_owned();
-        let name = text(&["metadata", "name"]);
-        let uid = text(&["metadata", "uid"]);
-        entry.about(&name, &uid, &text(&["metadata", "resourceVersion"]));
+    if entry.wants_response()
+        && let Ok(object) = serde_json::from_slice::<Value>(bytes)
+    {
         entry.response_object(object);
     }
 }
@@ -182,11 +202,11 @@ fn parse(ctx: &Context, body: &Bytes) -> Option<Value> {
 pub fn refused(
     server: &Server,
     facts: &Facts,
-    user: &UserInfo,
+    (user, acting): (&UserInfo, Option<&UserInfo>),
     info: &RequestInfo,
     status: &Status,
 ) {
     if let Some(auditor) = &server.auditor {
-        auditor.refused(&received(facts, user, info), status, &[]);
+        auditor.refused(&received(facts, user, info), acting, status);
     }
 }

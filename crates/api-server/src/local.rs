@@ -60,7 +60,7 @@ impl LocalCluster {
         };
         let mut record = Record::begin(server, &facts, &self.user, &info);
         let answer = require(server.authorizer(), &attributes(&self.user, &info));
-        record.authorized(server, &facts, &self.user, &info, &answer);
+        record.authorized(server, &facts, (&self.user, None), &info, &answer);
         if let Err(status) = answer {
             record.answered(status.code, Some(&status));
             return Err(status);

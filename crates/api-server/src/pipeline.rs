@@ -231,20 +231,30 @@ async fn run(
     let user = match authenticate(server, connection, head).await {
         Ok(user) => user,
         Err(status) => {
-            auditing::refused(server, facts, &UserInfo::default(), info, &status);
+            let nobody = UserInfo::default();
+            auditing::refused(server, facts, (&nobody, None), info, &status);
             return Err(status);
         }
     };
     trace.record = Record::begin(server, facts, &user, info);
-    let user = match impersonate(&user, &head.headers, server.authorizer())? {
-        Some(target) => {
-            trace.record.impersonated(&target);
-            target
+    let target = impersonate(&user, &head.headers, server.authorizer());
+    let target = match target {
+        Ok(target) => target,
+        Err(status) => {
+            let answer = Err(status.clone());
+            let who = (&user, None);
+            trace.record.authorized(server, facts, who, info, &answer);
+            return Err(status);
         }
-        None => user,
     };
-    let answer = require(server.authorizer(), &attributes(&user, info));
-    trace.record.authorized(server, facts, &user, info, &answer);
+    if let Some(target) = &target {
+        trace.record.impersonated(target);
+    }
+    let acting = target.as_ref().unwrap_or(&user);
+    let answer = require(server.authorizer(), &attributes(acting, info));
+    let who = (&user, target.as_ref());
+    trace.record.authorized(server, facts, who, info, &answer);
+    let user = target.unwrap_or(user);
     answer?;
     let offer = if info.is_resource {
         Offer::Objects

@@ -73,14 +73,22 @@ impl Auditor {
     }
 
     /// A request that no rule wanted was refused (401 or 403): written at `Metadata` if the
-    /// policy records refusals. `annotations` are those that the entry would have got.
-    pub fn refused(&self, request: &Received<'_>, status: &Status, annotations: &[(&str, &str)]) {
+    /// policy records refusals. `impersonated` is the user that the sender wanted to act as.
+    pub fn refused(
+        &self,
+        request: &Received<'_>,
+        impersonated: Option<&UserInfo>,
+        status: &Status,
+    ) {
         if !self.policy.records_refusals() {
             return;
         }
         let mut entry = self.entry(request, Policy::refusal_ruling());
-        for (key, value) in annotations {
-            entry.annotate(key, value);
+        if let Some(user) = impersonated {
+            entry.impersonated(user);
+        }
+        if status.code == 403 {
+            entry.authorized(false, "");
         }
         entry.complete(status.code, Some(status));
     }
@@ -191,6 +199,12 @@ impl Entry {
     /// The user acts as another.
     pub fn impersonated(&mut self, user: &UserInfo) {
         self.event.impersonated_user = Some(user.clone());
+    }
+
+    /// Whether the request is about an object that it did not name: one that is created.
+    pub fn lacks_name(&self) -> bool {
+        let about = self.event.object_ref.as_ref();
+        about.is_some_and(|about| about.name.is_empty()) && self.event.verb == "create"
     }
 
     /// The object is known now, if the request did not name it.

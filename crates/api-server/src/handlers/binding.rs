@@ -60,7 +60,14 @@ pub async fn create(
         )));
     }
     check(&name, &binding)?;
-    let binding = admit(server, ctx, pods, &name, binding, options.dry_run)?;
+    let binding = admit(
+        server,
+        ctx,
+        pods,
+        (&name, "binding"),
+        binding,
+        options.dry_run,
+    )?;
     for _ in 0..ATTEMPTS {
         server.fresh().await?;
         let current = find(server, pods, &ctx.info.namespace, &name)?;
@@ -113,20 +120,21 @@ fn check(name: &str, binding: &Value) -> Result<(), Status> {
     }
 }
 
-fn admit(
+/// What admission makes of a post to the subresource `about.1` of the object called `about.0`.
+pub(super) fn admit(
     server: &Server,
     ctx: &mut Context,
-    pods: &Served,
-    name: &str,
+    served: &Served,
+    about: (&str, &str),
     object: Value,
     dry_run: bool,
 ) -> Result<Value, Status> {
     let mut request = admission::Request {
         operation: Operation::Create,
-        resource: &pods.stored,
-        subresource: "binding",
+        resource: &served.stored,
+        subresource: about.1,
         namespace: &ctx.info.namespace,
-        name,
+        name: about.0,
         object,
         old_object: None,
         user: &ctx.user,

@@ -140,6 +140,10 @@ async fn virtual_create(
     if kind.is_none() {
         create::set_namespace(ctx, served, &mut object)?;
         (served.resource.behavior.default)(&served.version, &mut object);
+    } else {
+        // A post to a stored object: a node, say, may ask for the tokens of its own pods only.
+        let (name, sub) = (ctx.info.name.clone(), ctx.info.subresource.clone());
+        object = binding::admit(server, ctx, served, (&name, &sub), object, options.dry_run)?;
     }
     let value = answer
         .create(Call {

@@ -174,10 +174,12 @@ fn the_default_policy_writes_refusals_of_reads() {
     request.attributes.verb = "list";
     assert!(auditor.begin(&request).is_none());
     let status = Status::forbidden("", "pods", "", "no");
-    let annotations = [("authorization.k8s.io/decision", "forbid")];
-    auditor.refused(&request, &status, &annotations);
+    auditor.refused(&request, Some(&UserInfo::new("joe", ["ops"])), &status);
+    auditor.refused(&request, None, &Status::unauthorized());
     let events = events(&auditor, dir.path());
-    assert_eq!(events.len(), 1);
+    assert_eq!(events.len(), 2);
+    assert_eq!(events[0]["impersonatedUser"]["username"], "joe");
+    assert!(events[1].get("annotations").is_none());
     assert_eq!(events[0]["level"], "Metadata");
     assert_eq!(events[0]["responseStatus"]["code"], 403);
     assert_eq!(
@@ -188,7 +190,7 @@ fn the_default_policy_writes_refusals_of_reads() {
 
     let dir = tempfile::tempdir().unwrap();
     let auditor = self::auditor(dir.path(), &json!([{"level": "None"}]));
-    auditor.refused(&request, &status, &annotations);
+    auditor.refused(&request, None, &status);
     assert!(
         self::events(&auditor, dir.path()).is_empty(),
         "a policy file is taken at its word"
