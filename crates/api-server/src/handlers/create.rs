@@ -109,6 +109,9 @@ pub async fn store_new(
             let base = meta::text(&object, &["metadata", "generateName"]);
             let name = generate(base);
             meta::set(&mut object, &["metadata", "name"], name);
+            // Some defaults follow from the name, such as the label of namespaces.
+            let stored = &served.stored;
+            (stored.behavior.default)(&stored.storage_version, &mut object);
         }
         complete(server, ctx, &served, &mut object, terms)?;
         match put(server, &served, object.clone(), dry_run).await? {

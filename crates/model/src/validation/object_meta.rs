@@ -51,16 +51,6 @@ pub fn validate(
         errors.non_negative(&at.child("generation"), generation);
     }
     validate_lists(metadata, at, errors);
-    let finalizers = at.child("finalizers");
-    for (i, finalizer) in texts(metadata, "finalizers").enumerate() {
-        if !finalizer.contains('/') && !is_standard_finalizer(finalizer) {
-            errors.invalid(
-                &finalizers.index(i),
-                finalizer,
-                "name is neither a standard finalizer name nor is it fully qualified",
-            );
-        }
-    }
 }
 
 /// The rules that hold for any metadata, new or changed: labels, annotations, owners, finalizers,
@@ -71,6 +61,16 @@ fn validate_lists(metadata: &Value, at: &At<'_>, errors: &mut ErrorList) {
     owner_references(metadata, &at.child("ownerReferences"), errors);
     finalizers(metadata, &at.child("finalizers"), errors);
     managed_fields(metadata, &at.child("managedFields"), errors);
+    let finalizers = at.child("finalizers");
+    for (i, finalizer) in texts(metadata, "finalizers").enumerate() {
+        if !finalizer.contains('/') && !is_standard_finalizer(finalizer) {
+            errors.invalid(
+                &finalizers.index(i),
+                finalizer,
+                "name is neither a standard finalizer name nor is it fully qualified",
+            );
+        }
+    }
 }
 
 /// Reports wrong keys and values of the label map at `key` of `holder`.

@@ -1,5 +1,6 @@
 //! Filling in defaults on parsed objects.
 
+use crate::quantity::Quantity;
 use crate::{Map, Value};
 
 /// Sets `key` if it is missing, null or (for plain Go strings) empty.
@@ -56,4 +57,17 @@ pub(crate) fn maps<'a>(object: &'a mut Map, key: &str) -> impl Iterator<Item = &
 /// The text at `key`, or `""`.
 pub(crate) fn get<'a>(object: &'a Map, key: &str) -> &'a str {
     object.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Rounds the quantities of the map at `key` up to whole thousandths, the finest that upstream
+/// keeps (`SetDefaults_ResourceList`).
+pub(crate) fn round_amounts(object: &mut Map, key: &str) {
+    for amount in map(object, key).into_iter().flat_map(Map::values_mut) {
+        if let Ok(quantity) = Quantity::from_value(amount) {
+            let rounded = quantity.clone().rounded_to_milli();
+            if rounded != quantity {
+                *amount = Value::String(rounded.to_string());
+            }
+        }
+    }
 }

@@ -28,6 +28,9 @@ fn default(_version: &str, range: &mut Value) {
         return;
     };
     for limit in fill::maps(spec, "limits") {
+        for key in BOUNDS {
+            fill::round_amounts(limit, key);
+        }
         if fill::get(limit, "type") != "Container" {
             continue;
         }

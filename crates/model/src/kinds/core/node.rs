@@ -28,6 +28,10 @@ fn default(_version: &str, node: &mut Value) {
     let Some(node) = node.as_object_mut() else {
         return;
     };
+    if let Some(status) = fill::map(node, "status") {
+        fill::round_amounts(status, "capacity");
+        fill::round_amounts(status, "allocatable");
+    }
     if let Some(status) = fill::map(node, "status")
         && let Some(capacity) = status.get("capacity").filter(|c| c.is_object()).cloned()
     {

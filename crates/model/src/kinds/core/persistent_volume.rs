@@ -62,6 +62,7 @@ fn default(_version: &str, volume: &mut Value) {
     if let Some(spec) = fill::map(volume, "spec") {
         fill::text(spec, "persistentVolumeReclaimPolicy", "Retain");
         fill::absent(spec, "volumeMode", "Filesystem");
+        fill::round_amounts(spec, "capacity");
         pod_defaults::volume_source(spec);
     }
 }

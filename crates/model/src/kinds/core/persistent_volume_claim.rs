@@ -1,6 +1,6 @@
 //! Persistent volume claims.
 
-use super::{claim_spec, diff::diff, fill, resources};
+use super::{claim_spec, diff::diff, fill, pod_defaults, resources};
 use crate::Value;
 use crate::field::ErrorList;
 use crate::meta;
@@ -34,7 +34,7 @@ fn default(_version: &str, claim: &mut Value) {
         fill::text(status, "phase", "Pending");
     }
     if let Some(spec) = fill::map(claim, "spec") {
-        fill::absent(spec, "volumeMode", "Filesystem");
+        pod_defaults::claim_spec(spec);
     }
 }
 

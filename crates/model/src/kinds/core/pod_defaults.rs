@@ -11,6 +11,7 @@ pub fn pod_spec(spec: &mut Map) {
     fill::empty_map(spec, "securityContext");
     fill::absent(spec, "terminationGracePeriodSeconds", 30);
     fill::text(spec, "schedulerName", "default-scheduler");
+    fill::round_amounts(spec, "overhead");
     service_account_alias(spec);
     for volume in fill::maps(spec, "volumes") {
         self::volume(volume);
@@ -75,6 +76,10 @@ fn container(container: &mut Map) {
     fill::text(container, "terminationMessagePolicy", "File");
     // A plain struct in Go, so always shown.
     fill::empty_map(container, "resources");
+    if let Some(resources) = fill::map(container, "resources") {
+        fill::round_amounts(resources, "limits");
+        fill::round_amounts(resources, "requests");
+    }
     for port in fill::maps(container, "ports") {
         fill::text(port, "protocol", "TCP");
     }
@@ -208,9 +213,18 @@ fn volume(volume: &mut Map) {
         && let Some(template) = fill::map(ephemeral, "volumeClaimTemplate")
         && let Some(spec) = fill::map(template, "spec")
     {
-        fill::absent(spec, "volumeMode", "Filesystem");
+        claim_spec(spec);
     }
     volume_source(volume);
+}
+
+/// The defaults of a claim's spec, also in templates of claims.
+pub fn claim_spec(spec: &mut Map) {
+    fill::absent(spec, "volumeMode", "Filesystem");
+    if let Some(resources) = fill::map(spec, "resources") {
+        fill::round_amounts(resources, "limits");
+        fill::round_amounts(resources, "requests");
+    }
 }
 
 /// The defaults of the volume sources that pods and persistent volumes share.

@@ -1,6 +1,6 @@
 //! Resource quotas: names of what is limited, amounts, and scopes.
 
-use super::resources;
+use super::{fill, resources};
 use crate::Value;
 use crate::field::ErrorList;
 use crate::kinds::neutral;
@@ -15,6 +15,11 @@ use std::collections::BTreeSet;
 /// The rules of resource quotas.
 pub(super) fn behavior() -> Behavior {
     Behavior {
+        default: |_, quota| {
+            if let Some(spec) = quota.get_mut("spec").and_then(Value::as_object_mut) {
+                fill::round_amounts(spec, "hard");
+            }
+        },
         prepare_create: |quota| meta::set(quota, &["status"], json!({})),
         validate_create,
         validate_update,
