@@ -99,13 +99,11 @@ fn index(server: &Server) -> model::Value {
 /// The discovery document at a path, if there is one.
 fn discovery(server: &Server, path: &str, representation: Representation) -> Option<model::Value> {
     let registry = &server.services.registry;
-    let aggregated =
-        (representation.view == View::AggregatedDiscovery).then(|| {
-            match representation.view_version {
-                ViewVersion::Stable => "v2",
-                ViewVersion::Beta => "v2beta1",
-            }
-        });
+    let aggregated = match (representation.view, representation.view_version) {
+        (View::AggregatedDiscovery, ViewVersion::Stable) => Some("v2"),
+        (View::AggregatedDiscovery, ViewVersion::Beta) => Some("v2beta1"),
+        _ => None,
+    };
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     match (parts.as_slice(), aggregated) {
         (["api"], Some(version)) => Some(documents::aggregated_core(registry, version)),

@@ -119,7 +119,7 @@ pub async fn handle(
         info: &info,
         code,
         elapsed: began.elapsed(),
-        bytes: response.body().len(),
+        bytes: response.body().length(),
         dry_run: trace.dry_run,
     });
     if head.method == Method::HEAD {

@@ -86,9 +86,9 @@ pub(crate) fn not_allowed() -> Status {
 fn check_place(served: &Served, ctx: &Context) -> Result<(), Status> {
     let info = &ctx.info;
     let namespaced = served.resource.namespaced();
-    let in_namespace = !info.namespace.is_empty()
-        // A namespace is named by the same part of the path.
-        && !(info.resource == "namespaces" && info.group.is_empty());
+    // The path of a namespace names itself as one.
+    let itself = info.resource == "namespaces" && info.group.is_empty();
+    let in_namespace = !itself && !info.namespace.is_empty();
     if in_namespace && !namespaced {
         return Err(Status::no_such_path());
     }

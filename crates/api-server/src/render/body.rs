@@ -34,7 +34,7 @@ impl Body {
     }
 
     /// The bytes in it, if that is known.
-    pub fn len(&self) -> Option<u64> {
+    pub fn length(&self) -> Option<u64> {
         match self {
             Self::Full(bytes) => Some(bytes.len() as u64),
             Self::List(list) => Some(list.left),
@@ -84,11 +84,11 @@ impl hyper::body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.len() == Some(0)
+        self.length() == Some(0)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.len()
+        self.length()
             .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

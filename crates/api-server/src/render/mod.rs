@@ -97,7 +97,7 @@ pub fn fail(status: &Status, representation: Representation) -> Response<Body> {
 }
 
 fn compressed(code: u16, body: Body, gzip: bool) -> Response<Body> {
-    let gzip = gzip && body.len().is_some_and(|len| len > GZIP_FROM);
+    let gzip = gzip && body.length().is_some_and(|len| len > GZIP_FROM);
     let mut response = Response::new(if gzip { body.gzipped() } else { body });
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::OK);
     if gzip {
