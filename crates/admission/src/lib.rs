@@ -8,6 +8,7 @@ mod namespace_lifecycle;
 mod node_restriction;
 mod priority;
 mod service_account;
+mod service_addresses;
 
 pub use certificates::Certificates;
 pub use default_tolerations::DefaultTolerationSeconds;
@@ -15,6 +16,7 @@ pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_restriction::NodeRestriction;
 pub use priority::Priority;
 pub use service_account::{ServiceAccount, TOKEN_MOUNT, VOLUME_PREFIX};
+pub use service_addresses::ServiceAddresses;
 
 use model::Value;
 use model::resource::Resource;

@@ -7,7 +7,7 @@ use crate::arguments::{Node, Up};
 use crate::data_dir::DataDir;
 use admission::{
     Certificates, Chain, DefaultTolerationSeconds, NamespaceLifecycle, NodeRestriction, Plugin,
-    Priority, ServiceAccount,
+    Priority, ServiceAccount, ServiceAddresses,
 };
 use anyhow::{Context, Result, bail};
 use api_server::authorization::{Authorizer, Masters, OpenPaths, Union};
@@ -27,6 +27,8 @@ use storage_embedded::{EmbeddedStore, Options};
 
 /// The address of the `kubernetes` service: the first of upstream's default service range.
 const SERVICE_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 96, 0, 1));
+/// The network of the addresses of services, as kubeadm sets clusters up.
+const SERVICE_NETWORK: (Ipv4Addr, u8) = (Ipv4Addr::new(10, 96, 0, 0), 12);
 const CLUSTER_DOMAIN: &str = "cluster.local";
 /// Upstream's default issuer of service-account tokens.
 const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
@@ -146,6 +148,7 @@ fn plugins(roles: &Arc<StoredRoles>, authorizer: &Arc<dyn Authorizer>) -> Vec<Bo
         Box::new(NodeRestriction),
         Box::new(Priority),
         Box::new(DefaultTolerationSeconds),
+        Box::new(ServiceAddresses::new(SERVICE_NETWORK.0, SERVICE_NETWORK.1)),
         Box::new(Certificates::new(asked)),
         Box::new(EscalationCheck {
             roles: roles.clone(),

@@ -64,7 +64,7 @@ pub(crate) fn get<'a>(object: &'a Map, key: &str) -> &'a str {
 pub(crate) fn round_amounts(object: &mut Map, key: &str) {
     for amount in map(object, key).into_iter().flat_map(Map::values_mut) {
         if let Ok(quantity) = Quantity::from_value(amount) {
-            let rounded = quantity.clone().rounded_to_milli();
+            let rounded = quantity.rounded_to_milli();
             if rounded != quantity {
                 *amount = Value::String(rounded.to_string());
             }
