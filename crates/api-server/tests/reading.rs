@@ -1,4 +1,5 @@
 //! get, list and watch over TLS.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 

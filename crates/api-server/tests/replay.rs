@@ -1,4 +1,5 @@
 //! Events replayed over a list equal a later list, whatever happened in between.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! What `resourceVersion`, `resourceVersionMatch`, `limit` and `continue` mean, and what watches
 //! say from where.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 

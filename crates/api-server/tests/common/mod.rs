@@ -1,5 +1,6 @@
 //! A real server on a free port, and a small client for it.
 #![allow(dead_code, unreachable_pub, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use api_server::authorization::{Authorizer, Masters, OpenPaths, Union};
 use api_server::{Config, Handle};
@@ -147,7 +148,10 @@ impl Cluster {
     }
 
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let store = Arc::new(MemoryStore::new());
+        Self::on(Arc::new(MemoryStore::new()), change).await
+    }
+
+    pub async fn on(store: Arc<MemoryStore>, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config(store.clone());
         change(&mut config);
         let mut handle = config.start().await.unwrap();
