@@ -1,6 +1,8 @@
 //! One file per command.
 
+mod backup;
 mod completion;
+mod encryption;
 mod kubeconfig;
 mod up;
 
@@ -16,9 +18,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::Up(arguments) => up::run(&arguments),
         Command::Kubeconfig(arguments) => kubeconfig::run(&arguments),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
+        Command::Encryption(arguments) => encryption::run(&arguments),
         Command::Completion { shell } => completion::completion(shell),
         Command::Manual { directory } => completion::manual(&directory),
-        _ => anyhow::bail!("to come"),
     }
 }
 

@@ -3,7 +3,9 @@
 mod arguments;
 mod cluster;
 mod commands;
+mod control;
 mod data_dir;
+mod store;
 
 use clap::Parser;
 use std::process::ExitCode;

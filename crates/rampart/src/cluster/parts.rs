@@ -3,8 +3,10 @@
 use super::identities;
 use super::late::LateObjects;
 use super::operations::Operations;
+use super::workers;
 use crate::arguments::{Node, Up};
 use crate::data_dir::DataDir;
+use crate::store::Store;
 use admission::{
     Certificates, Chain, DefaultTolerationSeconds, NamespaceLifecycle, NodeRestriction, Plugin,
     Priority, ServiceAccount, ServiceAddresses,
@@ -16,6 +18,7 @@ use api_server::issuer_discovery::IssuerDiscovery;
 use api_server::live_authorizers::{EscalationCheck, StoredPods, StoredRoles};
 use api_server::token_request::TokenRequests;
 use api_server::{Config, Handle};
+use controllers::Controllers;
 use identity::{
     ClientCertificates, Pki, ServiceAccountKeys, ServiceAccountTokens, ServingNames, Tls,
     TokenIssuer,
@@ -23,7 +26,6 @@ use identity::{
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use storage_embedded::{EmbeddedStore, Options};
 
 /// The address of the `kubernetes` service: the first of upstream's default service range.
 const SERVICE_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 96, 0, 1));
@@ -36,7 +38,8 @@ const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 /// A running cluster.
 pub(crate) struct Cluster {
     handle: Handle,
-    store: Arc<EmbeddedStore>,
+    store: Arc<Store>,
+    workers: Controllers,
     operations: Operations,
     /// The API's URL.
     pub(crate) url: String,
@@ -55,7 +58,7 @@ impl Cluster {
         }
         let data = DataDir::of(&arguments.data)?;
         let now = crate::commands::now();
-        let store = Arc::new(EmbeddedStore::open(&data.store(), Options::default())?);
+        let store = Arc::new(Store::open(&data, arguments.encryption_config.as_deref())?);
         let pki = Pki::open(&data.pki(), now)?;
         let keys = Arc::new(ServiceAccountKeys::open(&data.pki())?);
         let issuer = TokenIssuer::new(ISSUER, Vec::new(), keys);
@@ -93,7 +96,7 @@ impl Cluster {
         }
         let tls = Tls::new(&pki.serving(&names, now)?, &[pki.ca().clone()])?;
 
-        let mut config = Config::new(store.clone(), authenticator, authorizer.clone());
+        let mut config = Config::new(store.objects(), authenticator, authorizer.clone());
         config.admission = Chain::new(plugins(&roles, &authorizer));
         config.observers = vec![roles, pods];
         config.virtuals = api_server::reviews::all();
@@ -107,10 +110,17 @@ impl Cluster {
         let mut handle = config.start().await?;
         objects.set(Arc::new(CacheObjects(handle.server().cache().clone())));
 
+        let itself = handle.cluster(identities::server(), "kube-apiserver");
+        controllers::bootstrap(itself.as_ref(), pki.ca_pem()).await?;
+        controllers::bootstrap_rbac(itself.as_ref()).await?;
+
         let bound = handle
             .listen(arguments.listen, tls.config())
             .await
             .with_context(|| format!("cannot listen on {}", arguments.listen))?;
+        controllers::kubernetes_service(itself.as_ref(), SERVICE_IP, bound).await?;
+        let workers =
+            workers::start(&handle, arguments, &data, &store, &issuer, pki.ca_pem()).await?;
         let url = format!("https://{}", reachable(bound));
         identity::write_private(&data.endpoint(), url.as_bytes())?;
         let kubeconfig = arguments
@@ -124,6 +134,7 @@ impl Cluster {
         Ok(Self {
             handle,
             store,
+            workers,
             operations,
             url,
             kubeconfig,
@@ -133,6 +144,7 @@ impl Cluster {
     /// Takes everything down: requests in flight are answered, watches end, the store closes.
     pub(crate) async fn stop(self) {
         self.operations.stopping();
+        self.workers.stop().await;
         self.handle.shutdown().await;
         self.operations.stopped();
         self.store.close().await;
