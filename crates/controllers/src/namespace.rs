@@ -9,9 +9,9 @@ use reconcile::namespace::{Remains, is_ours, reconcile};
 use std::sync::Arc;
 
 /// Runs for ever.
-pub(crate) async fn run(cluster: Arc<dyn Cluster>) {
+pub(crate) async fn run(reader: Arc<dyn Cluster>, cluster: Arc<dyn Cluster>) {
     let queue = Queue::default();
-    let mut namespaces = Box::pin(follow_core(&cluster, "namespaces", ""));
+    let mut namespaces = Box::pin(follow_core(&reader, "namespaces", ""));
     loop {
         tokio::select! {
             Some(update) = namespaces.next() => {

@@ -44,10 +44,15 @@ impl Kept {
         }
     }
 
-    async fn reconcile(&self, cluster: &dyn Cluster, namespace: &str) -> Result<(), Status> {
-        let active = active(cluster, namespace).await?;
+    async fn reconcile(
+        &self,
+        reader: &dyn Cluster,
+        cluster: &dyn Cluster,
+        namespace: &str,
+    ) -> Result<(), Status> {
+        let active = active(reader, namespace).await?;
         let (resource, name) = self.address();
-        let current = get(cluster, resource, Some(namespace), name).await?;
+        let current = get(reader, resource, Some(namespace), name).await?;
         let actions = match self {
             Self::Account => {
                 reconcile::service_account::reconcile(namespace, active, current.is_some())
@@ -61,12 +66,12 @@ impl Kept {
 }
 
 /// Looks at a namespace whenever it or the object in it changed.
-async fn run(cluster: Arc<dyn Cluster>, kept: Kept) {
+async fn run(reader: Arc<dyn Cluster>, cluster: Arc<dyn Cluster>, kept: Kept) {
     let queue = Queue::default();
     let (resource, name) = kept.address();
-    let mut namespaces = Box::pin(follow_core(&cluster, "namespaces", ""));
+    let mut namespaces = Box::pin(follow_core(&reader, "namespaces", ""));
     let field = format!("metadata.name={name}");
-    let mut objects = Box::pin(follow_core(&cluster, resource, &field));
+    let mut objects = Box::pin(follow_core(&reader, resource, &field));
     loop {
         tokio::select! {
             Some(update) = namespaces.next() => {
@@ -77,7 +82,7 @@ async fn run(cluster: Arc<dyn Cluster>, kept: Kept) {
                     .into_iter()
                     .for_each(|n| queue.add(n));
             }
-            namespace = queue.next() => match kept.reconcile(cluster.as_ref(), &namespace).await {
+            namespace = queue.next() => match kept.reconcile(reader.as_ref(), cluster.as_ref(), &namespace).await {
                 Ok(()) => queue.forget(&namespace),
                 Err(status) => {
                     tracing::debug!(%status, namespace, resource, "will try again");
@@ -112,11 +117,15 @@ async fn active(cluster: &dyn Cluster, namespace: &str) -> Result<bool, Status> 
 }
 
 /// Keeps the service account `default` in every namespace.
-pub(crate) async fn service_accounts(cluster: Arc<dyn Cluster>) {
-    run(cluster, Kept::Account).await;
+pub(crate) async fn service_accounts(reader: Arc<dyn Cluster>, cluster: Arc<dyn Cluster>) {
+    run(reader, cluster, Kept::Account).await;
 }
 
 /// Keeps the cluster's CA certificate in every namespace.
-pub(crate) async fn root_ca(cluster: Arc<dyn Cluster>, certificate: Arc<str>) {
-    run(cluster, Kept::RootCa(certificate)).await;
+pub(crate) async fn root_ca(
+    reader: Arc<dyn Cluster>,
+    cluster: Arc<dyn Cluster>,
+    certificate: Arc<str>,
+) {
+    run(reader, cluster, Kept::RootCa(certificate)).await;
 }

@@ -34,6 +34,9 @@ pub struct Setup {
     /// The cluster as the controller of that name sees it: under
     /// `system:serviceaccount:kube-system:NAME`.
     pub cluster: ClusterFor,
+    /// The cluster as `system:kube-controller-manager` sees it: what controllers look at comes
+    /// through this one identity, as upstream's shared informers do.
+    pub reader: Arc<dyn Cluster>,
     /// Finds the resource of a kind (`group`, `version`, `kind`), and whether it is namespaced.
     pub resolve: Resolve,
     /// The cluster's CA certificate, PEM.
@@ -55,26 +58,28 @@ impl Controllers {
             tasks: JoinSet::new(),
             stop: CancellationToken::new(),
         };
-        controllers.add(crate::per_namespace::service_accounts((setup.cluster)(
-            "service-account-controller",
-        )));
+        let own = |name: &str| (setup.cluster)(name);
+        let reader = || Arc::clone(&setup.reader);
+        controllers.add(crate::per_namespace::service_accounts(
+            reader(),
+            own("service-account-controller"),
+        ));
         controllers.add(crate::per_namespace::root_ca(
-            (setup.cluster)("root-ca-cert-publisher"),
+            reader(),
+            own("root-ca-cert-publisher"),
             Arc::clone(&setup.certificate),
         ));
-        controllers.add(crate::namespace::run((setup.cluster)(
-            "namespace-controller",
-        )));
+        controllers.add(crate::namespace::run(reader(), own("namespace-controller")));
         controllers.add(crate::token_secret::run(
-            (setup.cluster)("token-controller"),
+            reader(),
             Arc::clone(&setup.certificate),
             Arc::clone(&setup.tokens),
         ));
-        controllers.add(crate::rbac::aggregate((setup.cluster)(
+        controllers.add(crate::rbac::aggregate(own(
             "clusterrole-aggregation-controller",
         )));
         controllers.add(crate::garbage::run(
-            (setup.cluster)("generic-garbage-collector"),
+            own("generic-garbage-collector"),
             Arc::clone(&setup.resolve),
         ));
         controllers

@@ -17,6 +17,11 @@ pub(crate) fn server() -> UserInfo {
     )
 }
 
+/// What all controllers look through.
+pub(crate) fn controller_manager() -> UserInfo {
+    UserInfo::new("system:kube-controller-manager", [model::user::ALL_AUTHENTICATED])
+}
+
 /// The scheduler.
 pub(crate) fn scheduler() -> UserInfo {
     UserInfo::new("system:kube-scheduler", [model::user::ALL_AUTHENTICATED])

@@ -65,6 +65,7 @@ pub(super) async fn start(
                 ))
             })
         },
+        reader: handle.cluster(identities::controller_manager(), "kube-controller-manager"),
         resolve: Arc::new(move |group, version, kind| {
             let resource = registry.by_kind(group, version, kind)?;
             let reference = ResourceRef::new(group, version, &resource.plural);
