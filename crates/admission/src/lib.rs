@@ -76,6 +76,11 @@ pub trait Lookup: Send + Sync {
 pub trait Plugin: Send + Sync {
     /// Upstream's name of the plugin, such as `ServiceAccount`.
     fn name(&self) -> &'static str;
+    /// Whether the request should wait a moment, because something that a controller is about to
+    /// make is missing. The server bounds the wait and then asks for the decision all the same.
+    fn waits(&self, _request: &Request<'_>, _cluster: &dyn Lookup) -> bool {
+        false
+    }
     /// May change `request.object`.
     fn mutate(&self, _request: &mut Request<'_>, _cluster: &dyn Lookup) -> Result<(), Status> {
         Ok(())
@@ -95,6 +100,11 @@ impl Chain {
     /// A chain of the given plugins.
     pub fn new(plugins: Vec<Box<dyn Plugin>>) -> Self {
         Self { plugins }
+    }
+
+    /// Whether a plugin waits for the cluster to catch up.
+    pub fn waits(&self, request: &Request<'_>, cluster: &dyn Lookup) -> bool {
+        self.plugins.iter().any(|p| p.waits(request, cluster))
     }
 
     /// Runs the mutating half.

@@ -17,7 +17,8 @@ impl Plugin for NamespaceLifecycle {
         "NamespaceLifecycle"
     }
 
-    fn validate(&self, request: &mut Request<'_>, cluster: &dyn Lookup) -> Result<(), Status> {
+    // Before anything else looks at the namespace, as upstream.
+    fn mutate(&self, request: &mut Request<'_>, cluster: &dyn Lookup) -> Result<(), Status> {
         let resource = request.resource;
         let is_namespace = resource.group.is_empty() && resource.plural == "namespaces";
         if is_namespace {

@@ -26,6 +26,22 @@ impl Plugin for ServiceAccount {
         "ServiceAccount"
     }
 
+    /// The account `default` of a namespace that was just made is on its way, as upstream's plugin
+    /// waits for it.
+    fn waits(&self, request: &Request<'_>, cluster: &dyn Lookup) -> bool {
+        let name = meta::text(&request.object, &["spec", "serviceAccountName"]);
+        concerns(request)
+            && (name.is_empty() || name == "default")
+            && cluster
+                .get("", "serviceaccounts", request.namespace, "default")
+                .is_none()
+            && cluster
+                .get("", "namespaces", "", request.namespace)
+                .is_some_and(|namespace| {
+                    meta::at(&namespace, &["metadata", "deletionTimestamp"]).is_none()
+                })
+    }
+
     fn mutate(&self, request: &mut Request<'_>, cluster: &dyn Lookup) -> Result<(), Status> {
         if !concerns(request) {
             return Ok(());

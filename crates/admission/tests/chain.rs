@@ -286,7 +286,7 @@ fn the_clusters_own_namespaces_stay() {
             warnings: Vec::new(),
             audit_annotations: Vec::new(),
         };
-        let verdict = NamespaceLifecycle.validate(&mut request, &cluster());
+        let verdict = NamespaceLifecycle.mutate(&mut request, &cluster());
         assert_eq!(verdict.is_err(), immortal, "{name}");
     }
 }

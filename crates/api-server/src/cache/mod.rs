@@ -90,6 +90,11 @@ impl Cache {
         *self.applied.borrow()
     }
 
+    /// Tells whenever changes have been applied.
+    pub fn changes(&self) -> watch::Receiver<Revision> {
+        self.applied.subscribe()
+    }
+
     /// Waits until everything up to `revision` has been applied.
     pub async fn reached(&self, revision: Revision) {
         if self.revision() >= revision {

@@ -16,6 +16,7 @@ use model::apply::{Manager, track_update};
 use model::meta;
 use model::status::Status;
 use model::validation;
+use std::time::Duration;
 use storage_api::{Expected as Expectation, StoreError};
 
 /// Upstream's alphabet for generated names: no vowels and nothing that looks alike.
@@ -24,6 +25,8 @@ const SUFFIX: usize = 5;
 /// The longest name that a suffix is added to.
 const BASE_MAX: usize = 63 - SUFFIX;
 const ATTEMPTS: usize = 8;
+/// How long a request waits for what a controller is about to make.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Creates an object from a request's body.
 pub async fn create(
@@ -101,7 +104,7 @@ pub async fn store_new(
         && !meta::text(&object, &["metadata", "generateName"]).is_empty();
     let attempts = if generated { ATTEMPTS } else { 1 };
     let dry_run = terms.options.dry_run;
-    let mut object = admit(server, ctx, &served, object, dry_run)?;
+    let mut object = admit(server, ctx, &served, object, dry_run).await?;
     prepare(&served, &mut object);
     let mut taken = None;
     for _ in 0..attempts {
@@ -122,8 +125,23 @@ pub async fn store_new(
     Err(taken.unwrap_or_else(Status::no_such_path))
 }
 
+/// Waits until no admission plugin waits for the cluster any more, or for as long as it takes to
+/// lose patience.
+async fn settle(server: &Server, request: &admission::Request<'_>) {
+    let lookup = server.services.lookup.as_ref();
+    let mut changes = server.cache().changes();
+    let patience = tokio::time::sleep(PATIENCE);
+    tokio::pin!(patience);
+    while server.admission.waits(request, lookup) {
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return },
+            () = &mut patience => return,
+        }
+    }
+}
+
 /// Runs the mutating half of admission.
-fn admit(
+async fn admit(
     server: &Server,
     ctx: &mut Context,
     served: &Served,
@@ -144,6 +162,7 @@ fn admit(
         warnings: Vec::new(),
         audit_annotations: Vec::new(),
     };
+    settle(server, &request).await;
     server
         .admission
         .mutate(&mut request, server.services.lookup.as_ref())?;

@@ -19,7 +19,10 @@ pub(crate) fn server() -> UserInfo {
 
 /// What all controllers look through.
 pub(crate) fn controller_manager() -> UserInfo {
-    UserInfo::new("system:kube-controller-manager", [model::user::ALL_AUTHENTICATED])
+    UserInfo::new(
+        "system:kube-controller-manager",
+        [model::user::ALL_AUTHENTICATED],
+    )
 }
 
 /// The scheduler.
