@@ -55,6 +55,7 @@ pub async fn commit(
     carry(served, &mut new, &old)?;
     new = admit(server, ctx, served, new, &old, change)?;
     (served.stored.behavior.prepare_update)(&mut new, &old, change.subresource);
+    server.schema.complete(&served.stored_schema, &mut new);
     raise_generation(served, &mut new, &old, change.subresource);
     let errors = validation::validate_update(&served.stored, &new, &old, change.subresource);
     if !errors.is_empty() {

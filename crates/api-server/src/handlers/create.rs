@@ -215,6 +215,7 @@ fn complete(
     terms: &Terms<'_>,
 ) -> Result<(), Status> {
     let resource = &served.stored;
+    server.schema.complete(&served.stored_schema, object);
     let errors = validation::validate_create(resource, object);
     if !errors.is_empty() {
         return Err(Status::invalid(
