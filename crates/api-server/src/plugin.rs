@@ -41,6 +41,8 @@ pub struct Call<'a> {
     pub object: Value,
     /// Whether nothing may be changed.
     pub dry_run: bool,
+    /// Annotations for the audit event; the answer may add to them.
+    pub notes: &'a mut Vec<(String, String)>,
     /// What the server offers.
     pub services: &'a Services,
 }
@@ -120,6 +122,8 @@ pub trait Telemetry: Send + Sync {
     fn panicked(&self) {}
     /// A watch began (`open`) or ended.
     fn watch(&self, _resource: &Resource, _open: bool) {}
+    /// That many events were handed to a watcher of the resource.
+    fn watch_events(&self, _resource: &Resource, _events: usize) {}
     /// A connection was accepted (`open`) or has ended.
     fn connection(&self, _open: bool) {}
 }

@@ -11,6 +11,8 @@ use model::{Map, Value};
 use serde_json::json;
 
 const GROUP: &str = "authentication.k8s.io";
+/// The annotation by which the audit log tells later uses of a token from those of others.
+const ISSUED: &str = "authentication.kubernetes.io/issued-credential-id";
 const KIND: &str = "TokenRequest";
 
 /// What a request that does not say gets, in seconds.
@@ -57,6 +59,8 @@ impl TokenRequests {
                 now,
             )
             .map_err(|e| Status::internal(format!("failed to generate token: {e}")))?;
+        call.notes
+            .push((ISSUED.to_owned(), format!("JTI={}", issued.id)));
         if let Some(map) = request.as_object_mut() {
             let status = json!({
                 "token": issued.token.expose(),

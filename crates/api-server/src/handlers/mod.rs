@@ -151,6 +151,7 @@ async fn virtual_create(
             info: &ctx.info,
             object,
             dry_run: options.dry_run,
+            notes: &mut ctx.audit_annotations,
             services: &server.services,
         })
         .await?;

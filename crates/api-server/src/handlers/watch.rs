@@ -51,11 +51,12 @@ pub async fn watch(server: &Server, ctx: &Context, served: Served) -> Result<Rep
         deadline: Instant::now() + timeout,
         stop: server.stop.clone(),
         done: false,
-        _open: Open::new(server.telemetry.clone(), &served),
+        open: Open::new(server.telemetry.clone(), &served),
     };
     watcher.reach_back(server).await;
     let notices = futures::stream::unfold(watcher, |mut watcher| async move {
         let batch = watcher.next().await?;
+        watcher.open.sent(&batch);
         Some((batch, watcher))
     });
     Ok(Reply::Watch(Watch {
@@ -121,6 +122,16 @@ impl Open {
     }
 }
 
+impl Open {
+    fn sent(&self, batch: &[Notice]) {
+        let events = batch
+            .iter()
+            .filter(|n| matches!(n, Notice::Initial(_) | Notice::Event(..)))
+            .count();
+        self.telemetry.watch_events(&self.served.resource, events);
+    }
+}
+
 impl Drop for Open {
     fn drop(&mut self) {
         self.telemetry.watch(&self.served.resource, false);
@@ -143,7 +154,7 @@ struct Watcher {
     deadline: Instant,
     stop: CancellationToken,
     done: bool,
-    _open: Open,
+    open: Open,
 }
 
 /// What a watcher did not have to wait for.

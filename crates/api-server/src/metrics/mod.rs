@@ -207,6 +207,10 @@ impl Telemetry for Metrics {
         self.requests.watch(resource, open);
     }
 
+    fn watch_events(&self, resource: &Resource, events: usize) {
+        self.requests.watch_events(resource, events);
+    }
+
     fn connection(&self, open: bool) {
         let change = if open { 1 } else { -1 };
         self.connections.fetch_add(change, Ordering::Relaxed);

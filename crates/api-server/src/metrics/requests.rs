@@ -44,6 +44,7 @@ pub(super) struct Requests {
     reading: AtomicI64,
     writing: AtomicI64,
     watches: Family<AtomicI64>,
+    watch_events: Family<AtomicU64>,
 }
 
 impl Requests {
@@ -54,6 +55,7 @@ impl Requests {
             reading: AtomicI64::new(0),
             writing: AtomicI64::new(0),
             watches: Family::default(),
+            watch_events: Family::default(),
         }
     }
 
@@ -139,6 +141,14 @@ impl Requests {
         });
     }
 
+    pub(super) fn watch_events(&self, resource: &Resource, events: usize) {
+        let version = resource.storage_version.as_ref();
+        let labels = [resource.group.as_ref(), resource.kind.as_ref(), version];
+        self.watch_events.with(&labels, |counter| {
+            counter.fetch_add(events as u64, Ordering::Relaxed);
+        });
+    }
+
     pub(super) fn write(&self, text: &mut Text) {
         text.family(
             "apiserver_request_total",
@@ -203,6 +213,17 @@ impl Requests {
                     ("verb", "WATCH"),
                 ];
                 text.value(&labels, gauge.load(Ordering::Relaxed));
+            }
+        });
+        text.family(
+            "apiserver_watch_events_total",
+            "counter",
+            "Number of events sent in watch clients.",
+        );
+        self.watch_events.each(|values, counter| {
+            if let [group, kind, version] = values {
+                let labels = [("group", *group), ("kind", *kind), ("version", *version)];
+                text.value(&labels, counter.load(Ordering::Relaxed));
             }
         });
     }

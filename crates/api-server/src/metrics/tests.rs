@@ -123,6 +123,8 @@ fn gauges_go_up_and_down() {
     metrics.watch(pods, true);
     metrics.watch(pods, true);
     metrics.watch(pods, false);
+    metrics.watch_events(pods, 3);
+    metrics.watch_events(pods, 4);
     metrics.connection(true);
     metrics.dropped(true);
     metrics.panicked();
@@ -132,6 +134,7 @@ fn gauges_go_up_and_down() {
             "apiserver_current_inflight_requests{request_kind=\"mutating\"} 2",
             "apiserver_current_inflight_requests{request_kind=\"readOnly\"} 1",
             "apiserver_longrunning_requests{component=\"apiserver\",group=\"\",resource=\"pods\",verb=\"WATCH\"} 1",
+            "apiserver_watch_events_total{group=\"\",kind=\"Pod\",version=\"v1\"} 7",
             "rampart_connections 1",
             "apiserver_dropped_requests_total{request_kind=\"mutating\"} 1",
             "apiserver_dropped_requests_total{request_kind=\"readOnly\"} 0",

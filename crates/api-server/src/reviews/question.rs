@@ -5,6 +5,7 @@ use model::meta::{at, list, text};
 use model::selector::FieldSelector;
 use model::status::Status;
 use model::user::UserInfo;
+use model::validation::names::qualified_name;
 use model::{Map, Value};
 use rbac::Attributes;
 
@@ -19,16 +20,6 @@ pub(super) enum Form {
     Local,
     /// SelfSubjectAccessReview: the user is who asks.
     Own,
-}
-
-impl Form {
-    fn kind(self) -> &'static str {
-        match self {
-            Self::Subject => "SubjectAccessReview",
-            Self::Local => "LocalSubjectAccessReview",
-            Self::Own => "SelfSubjectAccessReview",
-        }
-    }
 }
 
 /// Checks a review; the 422 names every mistake.
@@ -60,9 +51,9 @@ pub(super) fn check(review: &Value, form: Form) -> Result<(), Status> {
     }
     if let Some(resource) = resource {
         let path = path.child("resourceAttributes");
-        for selector in ["fieldSelector", "labelSelector"] {
+        for (selector, labels) in [("fieldSelector", false), ("labelSelector", true)] {
             if let Some(value) = at(resource, &[selector]) {
-                check_selector(value, &path.child(selector), &mut errors);
+                check_selector(value, labels, &path.child(selector), &mut errors);
             }
         }
     }
@@ -88,7 +79,8 @@ pub(super) fn check(review: &Value, form: Form) -> Result<(), Status> {
     if errors.is_empty() {
         Ok(())
     } else {
-        Err(Status::invalid(GROUP, form.kind(), "", &errors))
+        // Upstream has lost the kind by then, and leaves it out of the text.
+        Err(Status::invalid(GROUP, "", "", &errors))
     }
 }
 
@@ -127,7 +119,8 @@ fn check_metadata(review: &Value, form: Form, errors: &mut ErrorList) {
     }
 }
 
-fn check_selector(selector: &Value, path: &Path, errors: &mut ErrorList) {
+/// `labels` says that the keys are labels, and not the paths of fields.
+fn check_selector(selector: &Value, labels: bool, path: &Path, errors: &mut ErrorList) {
     let raw = text(selector, &["rawSelector"]);
     let requirements = list(selector, &["requirements"]);
     match (raw.is_empty(), requirements.is_empty()) {
@@ -144,7 +137,12 @@ fn check_selector(selector: &Value, path: &Path, errors: &mut ErrorList) {
     }
     for (index, requirement) in requirements.iter().enumerate() {
         let path = path.child("requirements").index(index);
-        if text(requirement, &["key"]).is_empty() {
+        let key = text(requirement, &["key"]);
+        if labels {
+            for why in qualified_name(key) {
+                errors.push(FieldError::invalid(&path.child("key"), key, why));
+            }
+        } else if key.is_empty() {
             errors.push(FieldError::required(
                 &path.child("key"),
                 "must be specified",

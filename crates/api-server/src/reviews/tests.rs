@@ -131,6 +131,7 @@ fn post(path: &str, object: Value) -> Result<Value, Status> {
         info: &info,
         object,
         dry_run: false,
+        notes: &mut Vec::new(),
         services: &services(),
     }))
 }
@@ -238,7 +239,7 @@ fn mistakes_in_access_reviews_are_named() {
             ACCESS,
             json!({}),
             422,
-            "SubjectAccessReview.authorization.k8s.io \"\" is invalid: [spec.resourceAttributes: \
+            ".authorization.k8s.io \"\" is invalid: [spec.resourceAttributes: \
              Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must \
              be specified, spec.user: Invalid value: \"\": at least one of user or group must be \
              specified]",
@@ -293,13 +294,20 @@ fn mistakes_in_access_reviews_are_named() {
                 {"requirements": [{"key": "", "operator": "In"}, {"key": "a", "operator": "Is"},
                     {"key": "a", "operator": "Exists", "values": ["x"]}]}}}}),
             422,
-            "labelSelector.requirements[0].key: Required value: must be specified, \
-             spec.resourceAttributes.labelSelector.requirements[0].values: Required value: must be \
+            "spec.resourceAttributes.labelSelector.requirements[0].values: Required value: must be \
              specified when `operator` is 'In' or 'NotIn', \
              spec.resourceAttributes.labelSelector.requirements[1].operator: Invalid value: \
              \"Is\": not a valid selector operator, \
              spec.resourceAttributes.labelSelector.requirements[2].values: Forbidden: may not be \
              specified when `operator` is 'Exists' or 'DoesNotExist'",
+        ),
+        (
+            ACCESS,
+            json!({"spec": {"user": "a", "resourceAttributes": {"labelSelector":
+                {"requirements": [{"key": "", "operator": "Exists"}]}}}}),
+            422,
+            "spec.resourceAttributes.labelSelector.requirements[0].key: Invalid value: \"\": name \
+             part must be non-empty",
         ),
         (RULES, json!({"spec": {}}), 400, "no namespace on request"),
         (TOKEN, json!({"spec": {}}), 400, "token is required"),

@@ -57,11 +57,13 @@ fn post(account: &str, object: Value) -> Result<(Value, Value), Status> {
     assert_eq!(info.subresource, "token");
     let user = UserInfo::new("jane", ["dev"]);
     let requests = TokenRequests::new(TokenIssuer::new(ISSUER, vec![], keys));
+    let mut notes = Vec::new();
     let call = Call {
         user: &user,
         info: &info,
         object,
         dry_run: false,
+        notes: &mut notes,
         services: &services,
     };
     let answer = requests.answer(call, NOW)?;
@@ -75,6 +77,9 @@ fn post(account: &str, object: Value) -> Result<(Value, Value), Status> {
         .unwrap();
     let claims: Value = serde_json::from_slice(&claims).unwrap();
     assert_eq!(claims["sub"], "system:serviceaccount:ns:robot");
+    let issued = format!("JTI={}", claims["jti"].as_str().unwrap());
+    let key = "authentication.kubernetes.io/issued-credential-id";
+    assert_eq!(notes, [(key.to_owned(), issued)]);
     Ok((answer, claims["kubernetes.io"].clone()))
 }
 

@@ -482,3 +482,31 @@ fn discovery_lets_others_verify() {
     );
     assert!(VerificationKey::from_pem("junk").is_err());
 }
+
+proptest::proptest! {
+    #[test]
+    fn anything_may_come_as_a_token(text in "\\PC{0,200}", parts in proptest::array::uniform3(".{0,40}")) {
+        let w = world();
+        proptest::prop_assert!(!w.accepts(&text));
+        proptest::prop_assert!(!w.accepts(&parts.join(".")));
+    }
+
+    #[test]
+    fn signed_nonsense_is_refused(claims in proptest::collection::btree_map("[a-z]{1,3}|exp|aud|sub|kubernetes.io", 0i64..5, 0..6)) {
+        let w = world();
+        let mut claims: serde_json::Map<String, Value> =
+            claims.into_iter().map(|(k, v)| (k, v.into())).collect();
+        for issuer in [ISSUER, "kubernetes/serviceaccount"] {
+            claims.insert("iss".to_owned(), issuer.into());
+            let token = crate::jwt::sign(w.issuer.keys(), &claims).unwrap();
+            proptest::prop_assert!(w.tokens.identify(token.expose(), &[]).is_err());
+        }
+    }
+
+    #[test]
+    fn anything_may_stand_in_key_files(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), text in "\\PC{0,200}") {
+        proptest::prop_assert!(VerificationKey::from_der(&bytes).is_err());
+        proptest::prop_assert!(VerificationKey::from_pem(&text).is_err());
+        proptest::prop_assert!(ServiceAccountKeys::from_pem(&text).is_err());
+    }
+}
