@@ -20,9 +20,9 @@ pub const MAX_JSON_PATCH_OPERATIONS: usize = 10_000;
 /// (`JSONPatchMaxCopyBytes`).
 pub const MAX_JSON_PATCH_COPY_BYTES: usize = 3 * 1024 * 1024;
 
-/// How deep a JSON patch may nest the object. JSON parsers (ours among them) refuse deeper
-/// documents, so anything beyond could be stored and never be read again.
-pub const MAX_DEPTH: usize = 127;
+/// How deep a JSON patch may nest the object: no deeper than a body may be, or it could be stored
+/// and never be read again.
+pub const MAX_DEPTH: usize = crate::decode::MAX_DEPTH;
 
 /// Why a patch could not be applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,12 @@
 //! Sequences of writes by several managers, with the objects and managed fields that upstream's
 //! field manager (v1.33, with its published types) produced for them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, which clippy does not take for tests"
+)]
+
 use model::apply::{ApplyError, Manager, apply, track_update};
 use model::patch::merge_patch;
 use model::schema::Schema;

@@ -547,7 +547,7 @@ mod tests {
         );
         // Doubles the depth with each operation.
         let path = |depth: usize| "/a".repeat(depth);
-        let deepen: Vec<Value> = (0..10)
+        let deepen: Vec<Value> = (0..12)
             .map(|i| json!({"op": "copy", "from": "/a", "path": path((1 << i) + 1)}))
             .collect();
         let result = json_patch(&json!({"a": {}}), &Value::Array(deepen));

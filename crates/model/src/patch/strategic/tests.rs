@@ -165,7 +165,7 @@ fn the_order_of_a_list_can_be_set() {
         (
             json!({"$setElementOrder/containers": [{"name": "b"}, {"name": "n"}],
                 "containers": [{"name": "n"}, {"name": "a", "$patch": "delete"}]}),
-            "b n s",
+            "b s n",
         ),
     ];
     for (patch, expected) in cases {
