@@ -16,8 +16,9 @@ pub use position::{Position, Positions};
 use crate::Value;
 
 /// How deep lists and objects may nest. Upstream stops at 10,000; nothing that means anything
-/// nests a hundredth of that, and every recursion over an object is bounded by this one number.
-pub const MAX_DEPTH: usize = 256;
+/// nests a hundredth of that, and every recursion over an object is bounded by this one number. It
+/// is also the depth to which `serde_json` reads stored objects back.
+pub const MAX_DEPTH: usize = 127;
 
 /// How many repeated fields are reported, as upstream.
 const MAX_DUPLICATES: usize = 100;

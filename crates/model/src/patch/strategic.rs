@@ -61,11 +61,12 @@ fn merge_map(shape: Option<Shape<'_>>, mut original: Map, patch: &Map) -> Result
     match patch.get(PATCH) {
         None => {}
         Some(Value::String(directive)) if directive == "replace" => {
-            return Ok(patch
-                .iter()
-                .filter(|(key, _)| *key != PATCH)
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect());
+            let mut whole = patch.clone();
+            whole.remove(PATCH);
+            return Ok(match without_directives(&Value::Object(whole)) {
+                Some(Value::Object(whole)) => whole,
+                _ => Map::new(),
+            });
         }
         Some(Value::String(directive)) if directive == "delete" => return Ok(Map::new()),
         Some(other) => return Err(unknown_directive(other, patch)),
