@@ -8,7 +8,7 @@ use api_server::negotiation::Representation;
 use api_server::query::Query;
 use api_server::render;
 use api_server::reply::Reply;
-use cluster_api::{Cluster, PatchType, ResourceRef, Selection};
+use cluster_api::{PatchType, ResourceRef, Selection};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures::StreamExt;
 use http_body_util::BodyExt;

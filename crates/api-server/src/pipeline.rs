@@ -74,7 +74,7 @@ pub async fn handle(
         facts: Facts {
             id: uuid::Uuid::new_v4().hyphenated().to_string(),
             uri: uri.to_owned(),
-            sources: vec![connection.peer.clone()],
+            sources: sources(&parts.headers, connection),
             user_agent: String::new(),
             at: auditing::now(),
         },
@@ -126,6 +126,23 @@ pub async fn handle(
         *response.body_mut() = Body::empty();
     }
     response
+}
+
+/// The addresses that a request came from, as far as its headers say, the connection's last.
+fn sources(headers: &HeaderMap, connection: &Connection) -> Vec<String> {
+    let forwarded = headers.get("x-forwarded-for").or(headers.get("x-real-ip"));
+    let mut sources: Vec<String> = forwarded
+        .and_then(|v| v.to_str().ok())
+        .into_iter()
+        .flat_map(|text| text.split(','))
+        .map(str::trim)
+        .filter(|address| address.parse::<std::net::IpAddr>().is_ok())
+        .map(str::to_owned)
+        .collect();
+    if sources.last() != Some(&connection.peer) {
+        sources.push(connection.peer.clone());
+    }
+    sources
 }
 
 fn set_headers(id: &str, warnings: &[String], response: &mut Response<Body>) {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use cluster_api::{Change, Cluster as _, DeleteOptions, PatchType, ResourceRef, Selection};
+use cluster_api::{Change, DeleteOptions, PatchType, ResourceRef, Selection};
 use common::{Cluster, config_map};
 use futures::StreamExt;
 use model::user::{MASTERS, UserInfo};

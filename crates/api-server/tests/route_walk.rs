@@ -8,7 +8,7 @@ mod common;
 use api_server::authorization::{Authorizer, Masters, OpenPaths, Union};
 use api_server::live_authorizers::{StoredPods, StoredRoles};
 use bytes::Bytes;
-use cluster_api::{Cluster as _, ResourceRef};
+use cluster_api::ResourceRef;
 use common::Cluster;
 use http::Request;
 use http_body_util::{BodyExt, Full};

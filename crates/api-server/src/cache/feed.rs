@@ -5,6 +5,7 @@ use crate::key;
 use futures::StreamExt;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use storage_api::{Entry, Event, Events, Revision, StoreError};
 
@@ -34,6 +35,7 @@ impl Cache {
             cache.loaded(revision);
         }
         self.observers.iter().for_each(|o| o.batch_end());
+        self.at.store(revision, Ordering::Release);
         self.applied.send_replace(revision);
         Ok(revision)
     }
@@ -116,6 +118,7 @@ impl Cache {
             }
         }
         self.observers.iter().for_each(|o| o.batch_end());
+        self.at.fetch_max(batch.revision, Ordering::AcqRel);
         self.applied.send_if_modified(|at| {
             let moved = *at < batch.revision;
             *at = batch.revision.max(*at);

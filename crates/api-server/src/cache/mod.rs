@@ -15,6 +15,7 @@ use model::registry::Registry;
 use model::resource::Resource;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use storage_api::{Revision, Store, StoreError};
 use tokio::sync::watch;
 
@@ -34,10 +35,18 @@ pub trait CacheObserver: Send + Sync {
 /// The cache of all resources.
 pub struct Cache {
     resources: HashMap<String, Arc<ResourceCache>>,
+    /// The same by the address of the registry's entry, because every request asks for one.
+    places: HashMap<usize, Arc<ResourceCache>>,
     store: Arc<dyn Store>,
     observers: Vec<Arc<dyn CacheObserver>>,
     /// Everything up to this revision has been applied.
+    at: AtomicU64,
+    /// The same, for those who wait for it.
     applied: watch::Sender<Revision>,
+}
+
+fn address(resource: &Arc<Resource>) -> usize {
+    Arc::as_ptr(resource) as usize
 }
 
 impl Cache {
@@ -60,17 +69,26 @@ impl Cache {
                 resources.insert(prefix, Arc::new(cache));
             }
         }
+        let places = registry
+            .all()
+            .iter()
+            .filter_map(|r| Some((address(r), resources.get(&key::of_resource(r))?.clone())))
+            .collect();
         Self {
             resources,
+            places,
             store,
             observers,
+            at: AtomicU64::new(0),
             applied: watch::Sender::new(0),
         }
     }
 
     /// The cache of the resource's objects.
-    pub fn of(&self, resource: &Resource) -> Option<&Arc<ResourceCache>> {
-        self.resources.get(&key::of_resource(resource))
+    pub fn of(&self, resource: &Arc<Resource>) -> Option<&Arc<ResourceCache>> {
+        self.places
+            .get(&address(resource))
+            .or_else(|| self.resources.get(&key::of_resource(resource)))
     }
 
     /// The cache of the resource of that group and plural name.
@@ -87,7 +105,7 @@ impl Cache {
 
     /// The revision up to which everything has been applied.
     pub fn revision(&self) -> Revision {
-        *self.applied.borrow()
+        self.at.load(Ordering::Acquire)
     }
 
     /// Tells whenever changes have been applied.

@@ -99,7 +99,13 @@ pub async fn store_new(
     object: Value,
     terms: &Terms<'_>,
 ) -> Result<Reply, Status> {
-    server.fresh().await?;
+    if !matches!(meta::resource_version(&object), "" | "0") {
+        return Err(Status::new(
+            500,
+            "",
+            "resourceVersion should not be set on objects to be created",
+        ));
+    }
     let generated = meta::name(&object).is_empty()
         && !meta::text(&object, &["metadata", "generateName"]).is_empty();
     let attempts = if generated { ATTEMPTS } else { 1 };
@@ -276,7 +282,11 @@ async fn put(
     let key = key::of_object(&cache.prefix, meta::namespace(&object), &name);
     let exists = || Status::already_exists(&served.resource.group, &served.resource.plural, &name);
     if cache.get(&key).is_some() {
-        return Ok(Err(exists()));
+        // It may have been deleted by somebody of whom the cache has not heard yet.
+        server.fresh().await?;
+        if cache.get(&key).is_some() {
+            return Ok(Err(exists()));
+        }
     }
     if dry_run {
         return Ok(Ok(Reply::Object {
