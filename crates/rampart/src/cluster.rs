@@ -6,6 +6,7 @@ mod late;
 mod logging;
 mod operations;
 mod parts;
+mod serving;
 mod workers;
 
 pub(crate) use logging::start as start_logging;

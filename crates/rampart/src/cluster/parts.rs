@@ -3,6 +3,7 @@
 use super::identities;
 use super::late::LateObjects;
 use super::operations::Operations;
+use super::serving;
 use super::workers;
 use crate::arguments::{Node, Up};
 use crate::data_dir::DataDir;
@@ -119,7 +120,7 @@ impl Cluster {
             .await
             .with_context(|| format!("cannot listen on {}", arguments.listen))?;
         controllers::kubernetes_service(itself.as_ref(), SERVICE_IP, bound).await?;
-        let workers =
+        let mut workers =
             workers::start(&handle, arguments, &data, &store, &issuer, pki.ca_pem()).await?;
         let url = format!("https://{}", reachable(bound));
         identity::write_private(&data.endpoint(), url.as_bytes())?;
@@ -128,6 +129,7 @@ impl Cluster {
             .clone()
             .unwrap_or_else(|| data.kubeconfig());
         identities::write_admin(&pki, &url, &kubeconfig, now)?;
+        workers.add(serving::renew(pki, names, tls));
         if arguments.node == Node::Off {
             tracing::info!("no node: pods stay Pending");
         }
