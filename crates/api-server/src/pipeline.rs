@@ -245,6 +245,10 @@ async fn run(
     representation: &mut Representation,
 ) -> Result<Reply, Status> {
     let facts = &head.facts;
+    // Agreed on first, so that refusals are written as the client wants them too; that nothing
+    // can be agreed on is said only to those who may ask.
+    let agreed = representation_of(head, info, &query);
+    *representation = agreed.clone().unwrap_or_default();
     let user = match authenticate(server, connection, head).await {
         Ok(user) => user,
         Err(status) => {
@@ -273,30 +277,15 @@ async fn run(
     trace.record.authorized(server, facts, who, info, &answer);
     let user = target.unwrap_or(user);
     answer?;
-    let offer = if info.is_resource {
-        Offer::Objects
-    } else {
-        Offer::Discovery
-    };
-    let accept = head.text(ACCEPT);
     if info.is_resource {
-        *representation = negotiate(accept, offer)?;
-    } else if let Ok(agreed) = negotiate(accept, offer) {
-        *representation = agreed;
+        agreed?;
     }
-    let agent = facts.user_agent.as_str();
-    representation.pretty = match query.find("pretty") {
-        Some(_) => query.flag("pretty"),
-        None => ["curl/", "Wget/", "Mozilla/5.0"]
-            .iter()
-            .any(|human| agent.starts_with(human)),
-    };
     let mut ctx = Context {
         info: info.clone(),
         query,
         user,
         content_type: head.text(CONTENT_TYPE).to_owned(),
-        user_agent: agent.to_owned(),
+        user_agent: facts.user_agent.clone(),
         warnings: Vec::new(),
         audit_annotations: Vec::new(),
         request_body: None,
@@ -310,6 +299,27 @@ async fn run(
     trace.record.handled(&ctx);
     trace.warnings = ctx.warnings;
     result
+}
+
+/// How the client wants its answer.
+fn representation_of(
+    head: &Head,
+    info: &RequestInfo,
+    query: &Query,
+) -> Result<Representation, Status> {
+    let offer = if info.is_resource {
+        Offer::Objects
+    } else {
+        Offer::Discovery
+    };
+    let agent = head.facts.user_agent.as_str();
+    let pretty = match query.find("pretty") {
+        Some(_) => query.flag("pretty"),
+        None => ["curl/", "Wget/", "Mozilla/5.0"]
+            .iter()
+            .any(|human| agent.starts_with(human)),
+    };
+    negotiate(head.text(ACCEPT), offer).map(|agreed| Representation { pretty, ..agreed })
 }
 
 /// Who sends the request; 401 if its credentials are not good.

@@ -43,6 +43,11 @@ async fn created_objects_can_be_read() {
     assert!(answer.message().contains("data"), "{}", answer.message());
     let all = cluster.get("/api/v1/configmaps").await.names();
     assert_eq!(all, ["a", "b"]);
+    cluster.get(&format!("{MAPS}/a%2Fb")).await.expect(400);
+    cluster
+        .get("/api/v1/namespaces/..%2Fkube-system/configmaps")
+        .await
+        .expect(400);
     let gone = cluster.get(&format!("{MAPS}/c")).await.expect(404);
     assert_eq!(gone.message(), "configmaps \"c\" not found");
     let twice = cluster

@@ -86,6 +86,13 @@ pub(crate) fn not_allowed() -> Status {
 fn check_place(served: &Served, ctx: &Context) -> Result<(), Status> {
     let info = &ctx.info;
     let namespaced = served.resource.namespaced();
+    for part in [&info.namespace, &info.name] {
+        if part.contains('/') || matches!(part.as_str(), "." | "..") {
+            return Err(Status::bad_request(format!(
+                "invalid resource name \"{part}\": [may not be '.' or '..', or contain '/']"
+            )));
+        }
+    }
     // The path of a namespace names itself as one.
     let itself = info.resource == "namespaces" && info.group.is_empty();
     let in_namespace = !itself && !info.namespace.is_empty();
