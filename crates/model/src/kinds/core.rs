@@ -19,6 +19,7 @@ mod persistent_volume;
 mod persistent_volume_claim;
 pub mod placement;
 mod pod;
+mod pod_annotations;
 pub mod pod_defaults;
 mod pod_hosts;
 mod pod_os;

@@ -34,6 +34,11 @@ impl Amount {
         Self(self.0.saturating_add(other.0))
     }
 
+    /// How many times `unit` it is, as near as a float has it.
+    pub fn ratio_to(self, unit: Self) -> f64 {
+        self.0 as f64 / unit.0 as f64
+    }
+
     /// Whether it is below zero.
     pub fn is_negative(self) -> bool {
         self.0 < 0

@@ -168,6 +168,16 @@ fn bounds(limit: &Value, at: &At<'_>, errors: &mut ErrorList) {
         let what = "default value";
         ordered(&min, &default, "default", &min, [least, what]);
         ordered(&default, &max, "default", &max, [what, most]);
+        if let (Some(ratio), Some(min), Some(max)) = (&ratio, &min, &max) {
+            let most = max.0.ratio_to(min.0);
+            if ratio.0.ratio_to(Amount::whole(1)) > most {
+                errors.invalid(
+                    &at.child("maxLimitRequestRatio").key(name),
+                    ratio.1.as_str(),
+                    format!("ratio {} is greater than max/min = {most:.6}", ratio.1),
+                );
+            }
+        }
         if let Some(ratio) = ratio
             && ratio.0 < Amount::whole(1)
         {
@@ -181,14 +191,11 @@ fn bounds(limit: &Value, at: &At<'_>, errors: &mut ErrorList) {
             && let (Some(default), Some(request)) = (default, request)
             && default.0 != request.0
         {
-            errors.invalid(
-                &at.child("defaultRequest").key(name),
-                request.1,
-                format!(
-                    "default value {} must equal to defaultRequest value in {name}",
-                    default.1
-                ),
+            let detail = format!(
+                "default value {} must equal to defaultRequest value {} in {name}",
+                default.1, request.1
             );
+            errors.invalid(&at.child("defaultRequest").key(name), request.1, detail);
         }
     }
 }

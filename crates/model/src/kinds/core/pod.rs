@@ -1,6 +1,8 @@
 //! Pods: defaults, what the server decides, and which rules hold when.
 
-use super::{fill, pod_defaults, pod_qos, pod_spec, pod_status, pod_update, pod_warnings};
+use super::{
+    fill, pod_annotations, pod_defaults, pod_qos, pod_spec, pod_status, pod_update, pod_warnings,
+};
 use crate::field::ErrorList;
 use crate::meta;
 use crate::resource::Behavior;
@@ -205,6 +207,8 @@ fn validate_create(pod: &Value) -> ErrorList {
             "cannot be set until all schedulingGates have been cleared",
         );
     }
+    let metadata = pod.get("metadata").unwrap_or(&Value::Null);
+    pod_annotations::seccomp_matches(metadata, spec, &at, &mut errors);
     errors
 }
 
@@ -213,72 +217,12 @@ fn spec_errors(pod: &Value) -> ErrorList {
     let mut errors = ErrorList::new();
     let spec = pod.get("spec").unwrap_or(&Value::Null);
     let at = At::of("spec");
-    annotations(pod, spec, &mut errors);
+    let metadata = pod.get("metadata").unwrap_or(&Value::Null);
+    pod_annotations::validate(metadata, spec, &At::of("metadata.annotations"), &mut errors);
     let context = pod_spec::Context::pod(meta::name(pod));
     pod_spec::validate(spec, &context, &at, &mut errors);
     pod_spec::validate_only_pods(spec, &at, &mut errors);
     errors
-}
-
-const MIRROR: &str = "kubernetes.io/config.mirror";
-const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
-
-fn annotations(pod: &Value, spec: &Value, errors: &mut ErrorList) {
-    let at = At::of("metadata.annotations");
-    for (key, value) in meta::annotations(pod) {
-        if key == MIRROR && text(spec, "nodeName").is_empty() {
-            errors.invalid(
-                &at.key(key),
-                value,
-                "must set spec.nodeName if mirror pod annotation is set",
-            );
-        }
-        let Some(container) = key.strip_prefix(APP_ARMOR) else {
-            continue;
-        };
-        let found = ["containers", "initContainers", "ephemeralContainers"]
-            .iter()
-            .any(|k| list(spec, k).iter().any(|c| text(c, "name") == container));
-        if !found {
-            errors.invalid(&at.key(key), container, "container not found");
-        }
-        let known = matches!(value, "" | "runtime/default" | "unconfined");
-        if !known && !value.starts_with("localhost/") {
-            let detail = format!("invalid AppArmor profile name: {value:?}");
-            errors.invalid(&at.key(key), value, detail);
-        }
-    }
-}
-
-fn annotation_changes(pod: &Value, old: &Value, errors: &mut ErrorList) {
-    let at = At::of("metadata.annotations");
-    let (new, old) = (meta::annotations(pod), meta::annotations(old));
-    for (key, value) in &new {
-        if old.get(key) == Some(value) {
-            continue;
-        }
-        if key.starts_with(APP_ARMOR) {
-            let detail = match old.contains_key(key) {
-                true => "may not remove or update AppArmor annotations",
-                false => "may not add AppArmor annotations",
-            };
-            errors.forbidden(&at.key(key), detail);
-        }
-        if *key == MIRROR {
-            errors.forbidden(&at.key(key), "may not update mirror pod annotation");
-        }
-    }
-    for key in old.keys().filter(|k| !new.contains_key(*k)) {
-        if key.starts_with(APP_ARMOR) {
-            errors.forbidden(
-                &at.key(key),
-                "may not remove or update AppArmor annotations",
-            );
-        }
-        if *key == MIRROR {
-            errors.forbidden(&at.key(key), "may not remove mirror pod annotation");
-        }
-    }
 }
 
 fn validate_update(pod: &Value, old: &Value, subresource: &str) -> ErrorList {
@@ -289,7 +233,7 @@ fn validate_update(pod: &Value, old: &Value, subresource: &str) -> ErrorList {
         "resize" => pod_update::validate_resize(pod, old, &mut errors),
         _ => {
             errors = spec_errors(pod);
-            annotation_changes(pod, old, &mut errors);
+            pod_annotations::validate_update(pod, old, &mut errors);
             pod_update::validate_spec(pod, old, &mut errors);
         }
     }

@@ -15,21 +15,20 @@ pub(crate) fn host_network_ports(spec: &Value, is_pod: bool, at: &At<'_>, errors
     if !uses_host_network(spec) {
         return;
     }
-    for key in ["containers", "initContainers"] {
-        let list_at = at.child(key);
-        for (i, container) in list(spec, key).iter().enumerate() {
-            let container_at = list_at.index(i);
-            let ports_at = container_at.child("ports");
-            for (j, port) in list(container, "ports").iter().enumerate() {
-                let host = int(port, "hostPort").unwrap_or(0);
-                let own = int(port, "containerPort").unwrap_or(0);
-                if (is_pod || host != 0) && host != own {
-                    errors.invalid(
-                        &ports_at.index(j).child("hostPort"),
-                        host,
-                        "must match `containerPort` when `hostNetwork` is true",
-                    );
-                }
+    // Upstream looks at regular containers only.
+    let list_at = at.child("containers");
+    for (i, container) in list(spec, "containers").iter().enumerate() {
+        let container_at = list_at.index(i);
+        let ports_at = container_at.child("ports");
+        for (j, port) in list(container, "ports").iter().enumerate() {
+            let host = int(port, "hostPort").unwrap_or(0);
+            let own = int(port, "containerPort").unwrap_or(0);
+            if (is_pod || host != 0) && host != own {
+                errors.invalid(
+                    &ports_at.index(j).child("hostPort"),
+                    host,
+                    "must match `containerPort` when `hostNetwork` is true",
+                );
             }
         }
     }
@@ -115,10 +114,11 @@ fn dns_searches(config: &Value, at: &At<'_>, errors: &mut ErrorList) {
 pub(crate) fn host_aliases(spec: &Value, list_at: &At<'_>, errors: &mut ErrorList) {
     for (i, alias) in list(spec, "hostAliases").iter().enumerate() {
         net::valid_ip(text(alias, "ip"), &list_at.index(i).child("ip"), errors);
-        for hostname in texts(alias, "hostnames") {
-            // Upstream leaves the index out.
+        let at = list_at.index(i);
+        let names_at = at.child("hostnames");
+        for (j, hostname) in texts(alias, "hostnames").enumerate() {
             let messages = names::dns1123_subdomain(hostname);
-            errors.invalid_each(&list_at.child("hostnames"), hostname, messages);
+            errors.invalid_each(&names_at.index(j), hostname, messages);
         }
     }
 }

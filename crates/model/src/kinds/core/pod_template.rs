@@ -1,6 +1,6 @@
 //! Pod templates as they stand inside other objects (deployments, jobs, …).
 
-use super::{pod_defaults, pod_spec};
+use super::{pod_annotations, pod_defaults, pod_spec};
 use crate::Value;
 use crate::field::ErrorList;
 use crate::validation::at::{At, Report};
@@ -27,7 +27,9 @@ pub fn validate(template: &Value, at: &At<'_>, errors: &mut ErrorList) {
     object_meta::annotations(metadata, at, errors);
     let spec = template.get("spec").unwrap_or(&Value::Null);
     let spec_at = at.child("spec");
+    pod_annotations::validate(metadata, spec, &at.child("annotations"), errors);
     pod_spec::validate(spec, &pod_spec::Context::template(), &spec_at, errors);
+    pod_annotations::seccomp_matches(metadata, spec, &spec_at, errors);
     if !list(spec, "ephemeralContainers").is_empty() {
         errors.forbidden(
             &spec_at.child("ephemeralContainers"),

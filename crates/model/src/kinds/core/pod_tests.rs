@@ -710,7 +710,7 @@ fn security_contexts() {
             ],
             vec![
                 "spec.securityContext.shareProcessNamespace: Invalid value: true: \
-                  ShareProcessNamespace and HostPID cannot both be enabled.",
+                  ShareProcessNamespace and HostPID cannot both be enabled",
             ],
         ),
         (
@@ -810,7 +810,7 @@ fn dns_names_and_the_rest() {
             )],
             vec![
                 "spec.hostAliases[0].ip: Invalid value: \"x\"",
-                "spec.hostAliases.hostnames: Invalid value: \"A\"",
+                "spec.hostAliases[0].hostnames[0]: Invalid value: \"A\"",
             ],
         ),
         (

@@ -163,14 +163,11 @@ fn gated(new: &Value, old: &Value, munged: &mut Value, at: &At<'_>, errors: &mut
     }
 }
 
+/// Whether every term that is required stays and at most gains expressions; preferences may change
+/// freely.
 fn is_narrower(now: Option<&Value>, was: Option<&Value>) -> bool {
     let key = "requiredDuringSchedulingIgnoredDuringExecution";
     let required = |a: Option<&Value>| a.and_then(|a| get(a, key)).cloned();
-    let preferred = "preferredDuringSchedulingIgnoredDuringExecution";
-    let null = Value::Null;
-    if was.is_some() && !same_field(now.unwrap_or(&null), was.unwrap_or(&null), preferred) {
-        return false;
-    }
     let (Some(was), now) = (required(was), required(now)) else {
         return true;
     };

@@ -1,7 +1,7 @@
 //! Rules of resource names and of requests and limits.
 
 use crate::Value;
-use crate::field::ErrorList;
+use crate::field::{ErrorList, FieldError};
 use crate::validation::amounts::Amount;
 use crate::validation::at::{At, Report};
 use crate::validation::names;
@@ -191,7 +191,10 @@ fn validate_huge_pages(name: &str, value: &Value, at: &At<'_>, errors: &mut Erro
         errors.invalid(
             at,
             shown(value),
-            format!("must be a multiple of the page size of {name}"),
+            format!(
+                "{} is not positive integer multiple of {name}",
+                shown(value)
+            ),
         );
     }
 }
@@ -206,7 +209,15 @@ fn validate_claims(resources: &Value, known: &BTreeSet<&str>, at: &At<'_>, error
         } else if !seen.insert((name, text(claim, "request"))) {
             errors.duplicate(&at, name);
         } else if !known.contains(name) {
-            errors.not_found(&at, name);
+            // Upstream adds to the plain "not found" what would have been right.
+            let names: Vec<&str> = known.iter().copied().collect();
+            let detail = match names.as_slice() {
+                [] => " which is empty".to_owned(),
+                names => format!(": {}", names.join(", ")),
+            };
+            let mut error = FieldError::not_found(&at.path(), name);
+            error.detail = format!("must be one of the names in pod.spec.resourceClaims{detail}");
+            errors.add(error);
         }
     }
 }

@@ -104,7 +104,7 @@ fn share_process_namespace(spec: &Value, at: &At<'_>, errors: &mut ErrorList) {
         errors.invalid(
             &at.child("shareProcessNamespace"),
             true,
-            "ShareProcessNamespace and HostPID cannot both be enabled.",
+            "ShareProcessNamespace and HostPID cannot both be enabled",
         );
     }
 }

@@ -38,7 +38,32 @@ pub(crate) fn validate_all<'a>(
             known.insert(name, volume);
         }
     }
+    made_claims(spec, pod_name, list_at, errors);
     known
+}
+
+/// A pod may not use a claim that is made for one of its own ephemeral volumes.
+fn made_claims(spec: &Value, pod_name: &str, list_at: &At<'_>, errors: &mut ErrorList) {
+    let volumes = list(spec, "volumes");
+    let made: BTreeSet<String> = volumes
+        .iter()
+        .filter(|volume| !pod_name.is_empty() && get(volume, "ephemeral").is_some())
+        .map(|volume| format!("{pod_name}-{}", text(volume, "name")))
+        .collect();
+    if made.is_empty() {
+        return;
+    }
+    for (i, volume) in volumes.iter().enumerate() {
+        let claim = get(volume, "persistentVolumeClaim").map_or("", |c| text(c, "claimName"));
+        if made.contains(claim) {
+            let at = list_at.index(i);
+            errors.invalid(
+                &at.child("persistentVolumeClaim").child("claimName"),
+                claim,
+                "must not reference a PVC that gets created for an ephemeral volume",
+            );
+        }
+    }
 }
 
 fn source(volume: &Value, pod_name: &str, at: &At<'_>, errors: &mut ErrorList) {
