@@ -112,6 +112,9 @@ pub async fn store_new(
     let dry_run = terms.options.dry_run;
     let mut object = admit(server, ctx, &served, object, dry_run).await?;
     prepare(&served, &mut object);
+    if strategy::records_requestor(&served.stored) {
+        model::kinds::certificates::set_requestor(&mut object, &ctx.user);
+    }
     let mut taken = None;
     for _ in 0..attempts {
         if generated {

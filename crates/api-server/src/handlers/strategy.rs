@@ -43,6 +43,11 @@ pub fn updates_unconditionally(resource: &Resource) -> bool {
     }
 }
 
+/// Whether new objects say who made them, so that others can decide on what that user asks for.
+pub fn records_requestor(resource: &Resource) -> bool {
+    resource.group == "certificates.k8s.io" && is(resource, &["certificatesigningrequests"])
+}
+
 /// After which time objects go by themselves.
 pub fn ttl(resource: &Resource) -> Option<Duration> {
     let events = resource.storage.0.is_empty() && resource.storage.1 == "events";

@@ -9,7 +9,7 @@ use crate::resource::Behavior;
 use crate::user::UserInfo;
 use crate::validation::at::{At, Report};
 use crate::validation::names;
-use crate::validation::read::{get, int, list, text, texts};
+use crate::validation::read::{get, int, text, texts};
 use crate::{Value, meta};
 use serde_json::json;
 
