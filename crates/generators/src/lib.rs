@@ -3,6 +3,7 @@
 //! object to another.
 
 pub mod diff;
+pub mod fuzz;
 pub mod json;
 pub mod objects;
 pub mod patches;
