@@ -168,6 +168,8 @@ impl Metrics {
 fn write_objects(cache: &Cache, text: &mut Text) {
     let mut objects: Vec<(String, usize)> = cache
         .all()
+        // Reviews are answered, not stored.
+        .filter(|c| c.resource.verbs.iter().any(|v| v == "list"))
         .map(|c| (c.resource.qualified(), c.size().0))
         .collect();
     objects.sort_unstable();
