@@ -196,7 +196,8 @@ pub struct Resource {
     /// Whether `metadata.generation` is kept.
     pub generation: bool,
     /// Field selectors beyond `metadata.name` and `metadata.namespace`; see
-    /// [`Resource::field_value`].
+    /// [`Resource::field_value`]. Of a kind that shows another's objects, each reads what the one
+    /// at its position in the other's list reads, so that values kept by position serve both.
     pub selectable: Vec<Selectable>,
     /// Printer columns.
     pub columns: Vec<Column>,

@@ -80,9 +80,8 @@ fn events() -> Vec<Entry> {
         .namespaced("Event", "events")
         .short(&["ev"])
         .stored_as("", "events");
-    // Field selectors read the stored form, a core/v1 Event.
+    // Field selectors read the stored form, a core/v1 Event, and stand in the order of that kind's.
     let fields: [(_, &[_]); 10] = [
-        ("reason", &["reason"]),
         ("regarding.kind", &["involvedObject.kind"]),
         ("regarding.namespace", &["involvedObject.namespace"]),
         ("regarding.name", &["involvedObject.name"]),
@@ -93,6 +92,7 @@ fn events() -> Vec<Entry> {
             &["involvedObject.resourceVersion"],
         ),
         ("regarding.fieldPath", &["involvedObject.fieldPath"]),
+        ("reason", &["reason"]),
         ("reportingController", &["reportingComponent"]),
         ("type", &["type"]),
     ];

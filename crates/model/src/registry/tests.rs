@@ -62,6 +62,18 @@ fn kinds_that_share_objects_name_the_same_storage() {
 }
 
 #[test]
+fn field_selectors_of_shared_objects_stand_at_the_same_positions() {
+    let registry = Registry::builtin();
+    for resource in registry.all() {
+        let stored = registry.stored_as(resource);
+        assert!(resource.selectable.len() <= stored.selectable.len());
+        for (own, other) in resource.selectable.iter().zip(&stored.selectable) {
+            assert_eq!(own.paths, other.paths, "{}", own.name);
+        }
+    }
+}
+
+#[test]
 fn fields_read_as_upstream_types_have_them() {
     let registry = Registry::builtin();
     let cases = [
