@@ -14,6 +14,7 @@ mod yaml;
 pub use position::{Position, Positions};
 
 use crate::Value;
+use json::Fractions;
 
 /// How deep lists and objects may nest. Upstream stops at 10,000; nothing that means anything
 /// nests a hundredth of that, and every recursion over an object is bounded by this one number. It
@@ -77,13 +78,16 @@ pub struct Document {
 pub fn decode(bytes: &[u8], format: Format) -> Result<Decoded, DecodeError> {
     match format {
         Format::Json => match std::str::from_utf8(bytes) {
-            Ok(text) => json::parse(text),
-            Err(_) => json::parse(&String::from_utf8_lossy(bytes)),
+            Ok(text) => json::parse(text, Fractions::Kept),
+            Err(_) => json::parse(&String::from_utf8_lossy(bytes), Fractions::Kept),
         },
         Format::Yaml => {
             let text = std::str::from_utf8(bytes).map_err(|e| not_utf8(bytes, e.valid_up_to()))?;
             let first = split::chunks(text).next().unwrap_or_default();
-            yaml::parse(&first, None)
+            match plain_json(first.text) {
+                Some(decoded) => Ok(decoded),
+                None => yaml::parse(&first, None),
+            }
         }
     }
 }
@@ -97,9 +101,27 @@ pub fn documents(text: &str) -> impl Iterator<Item = Result<Document, DecodeErro
         match yaml::parse(&chunk, Some(&mut positions)) {
             Ok(decoded) if decoded.value.is_null() => None,
             Ok(decoded) => Some(Ok(Document { decoded, positions })),
-            Err(error) => Some(Err(error)),
+            Err(error) => match plain_json(chunk.text) {
+                Some(decoded) => Some(Ok(Document {
+                    decoded,
+                    positions: Positions::default(),
+                })),
+                None => Some(Err(error)),
+            },
         }
     })
+}
+
+/// JSON in the place of YAML, which it is a part of: what kubectl sends to apply. Reading it as
+/// JSON is quicker, and knows of tabs and surrogate pairs, which the YAML parser does not.
+/// Whatever is not plain JSON without repeated fields is left to the YAML parser to judge.
+fn plain_json(text: &str) -> Option<Decoded> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return None;
+    }
+    json::parse(text, Fractions::Dropped)
+        .ok()
+        .filter(|decoded| decoded.duplicates.is_empty())
 }
 
 fn not_utf8(bytes: &[u8], at: usize) -> DecodeError {

@@ -6,14 +6,15 @@
 //! and the schema, so that [`OpenApi::hash`] can be known without making them.
 
 mod gnostic;
-mod hash;
+mod naming;
 mod operations;
 mod protobuf;
+mod resource;
 mod schemas;
 
 use crate::registry::Registry;
 use crate::resource::Resource;
-use crate::schema::{Docs, Schema};
+use crate::schema::{Docs, Fingerprint, Schema};
 use crate::{Map, Value};
 use operations::Operations;
 use schemas::Schemas;
@@ -63,11 +64,8 @@ impl<'a> OpenApi<'a> {
 
     /// A fingerprint of all documents, for entity tags and for the `hash` of v3's addresses.
     pub fn hash(&self) -> String {
-        let mut hash = hash::Hash::new(REVISION);
-        for ty in self.schema.types() {
-            // The derived form shows everything that a type says.
-            hash.add(format!("{ty:?}").as_bytes());
-        }
+        let mut hash = Fingerprint::new(REVISION);
+        hash.add(self.schema.fingerprint().as_bytes());
         for resource in self.registry.all() {
             for text in [
                 &resource.group,

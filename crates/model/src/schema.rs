@@ -8,6 +8,7 @@
 mod complete;
 mod conform;
 mod docs;
+mod fingerprint;
 mod load;
 mod octets;
 mod scalar;
@@ -15,6 +16,7 @@ mod types;
 
 pub use conform::Conformance;
 pub use docs::{Docs, TypeDocs};
+pub(crate) use fingerprint::Fingerprint;
 pub use load::SchemaError;
 pub use types::{
     Field, ListKind, ListType, MapType, ObjectType, PatchStrategy, RawKind, Type, TypeId,
@@ -29,6 +31,8 @@ use std::sync::OnceLock;
 pub struct Schema {
     types: Vec<ObjectType>,
     names: HashMap<Text, TypeId>,
+    /// Of the data that the types were read from.
+    fingerprint: String,
 }
 
 impl Schema {
@@ -50,6 +54,11 @@ impl Schema {
     /// All types, sorted by name.
     pub fn types(&self) -> &[ObjectType] {
         &self.types
+    }
+
+    /// A text that is another one whenever the types are others.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     /// The handle of the type `name`, for repeated look-ups.

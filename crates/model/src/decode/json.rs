@@ -1,13 +1,23 @@
 //! JSON as Go's decoder reads it.
 
-use super::{DecodeError, Decoded, MAX_DEPTH, MAX_DUPLICATES};
+use super::{DecodeError, Decoded, MAX_DEPTH, MAX_DUPLICATES, scalar};
 use crate::{Map, Value};
 use serde_json::Number;
 use std::fmt::Write;
 
+/// How numbers with a fraction or an exponent are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fractions {
+    /// As they stand: `1.0` is no whole number.
+    Kept,
+    /// As YAML reads them: `1.0` is 1.
+    Dropped,
+}
+
 /// Reads one document and nothing after it but white space.
-pub(super) fn parse(text: &str) -> Result<Decoded, DecodeError> {
+pub(super) fn parse(text: &str, fractions: Fractions) -> Result<Decoded, DecodeError> {
     let mut parser = Parser {
+        fractions,
         text,
         bytes: text.as_bytes(),
         at: 0,
@@ -56,6 +66,7 @@ fn path(steps: &[Step]) -> String {
 }
 
 struct Parser<'a> {
+    fractions: Fractions,
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
@@ -308,10 +319,12 @@ impl Parser<'_> {
                 return Ok(number.into());
             }
         }
-        text.parse()
-            .ok()
-            .and_then(Number::from_f64)
-            .map(Value::Number)
+        let number: Option<f64> = text.parse().ok();
+        number
+            .and_then(|number| match self.fractions {
+                Fractions::Kept => Number::from_f64(number).map(Value::Number),
+                Fractions::Dropped => scalar::whole_or_float(number),
+            })
             .ok_or_else(|| {
                 DecodeError::new(format!(
                     "json: cannot unmarshal number {text} into Go value of type float64"

@@ -86,7 +86,7 @@ fn float(text: &str) -> Option<Value> {
 }
 
 /// A number as Go's JSON encoder writes it: without a fraction if it has none.
-fn whole_or_float(number: f64) -> Option<Value> {
+pub(super) fn whole_or_float(number: f64) -> Option<Value> {
     const EXACT: f64 = 9.0e18;
     if number.fract() == 0.0 && number.abs() < EXACT {
         #[expect(clippy::cast_possible_truncation, reason = "whole and within bounds")]

@@ -310,6 +310,31 @@ fn a_request_body_is_the_first_document() {
     );
 }
 
+#[test]
+fn json_in_the_place_of_yaml() {
+    for (text, value) in [
+        ("{\"a\":\t[1.0, 1.5, 1e3]}", json!({"a": [1, 1.5, 1000]})),
+        (
+            r#"{"a": "\ud83d\ude00", "b": "x: y"}"#,
+            json!({"a": "\u{1f600}", "b": "x: y"}),
+        ),
+        ("{a: yes}", json!({"a": true})),
+    ] {
+        assert_eq!(yaml_text(text).unwrap().value, value, "{text}");
+    }
+    let twice = yaml_text("{\"a\": 1,\n\"a\": 2}").unwrap();
+    assert_eq!(
+        twice.strict_errors,
+        ["yaml: unmarshal errors:\n  line 2: key \"a\" already set in map"]
+    );
+    let file: Vec<_> = documents("{\n\t\"kind\": \"\\ud83d\\ude00\"\n}").collect();
+    assert_eq!(file.len(), 1);
+    assert_eq!(
+        file[0].as_ref().unwrap().decoded.value,
+        json!({"kind": "\u{1f600}"})
+    );
+}
+
 mod properties {
     use super::*;
     use proptest::prelude::*;
@@ -391,6 +416,9 @@ mod properties {
         fn yaml_reads_ascii_json(value in any_value()) {
             let text = serde_json::to_string(&value).unwrap();
             prop_assume!(text.bytes().all(|b| (0x20..0x7f).contains(&b)));
+            let chunk = split::chunks(&text).next().unwrap();
+            let decoded = yaml::parse(&chunk, None).unwrap();
+            prop_assert_eq!(&decoded.value, &without_fractions(&value));
             let decoded = decode(text.as_bytes(), Format::Yaml).unwrap();
             prop_assert_eq!(decoded.value, without_fractions(&value));
         }

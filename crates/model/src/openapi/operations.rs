@@ -1,29 +1,23 @@
 //! Paths and operations of resources. kubectl finds out from them what the server supports: it
 //! looks for the `dryRun` and `fieldValidation` parameters of a kind's patch operation.
 
+use super::naming::{camel_group, lower_first, upper_first};
+use super::resource::{Names, OBJECT_TYPES, OK};
 use super::{Dialect, root};
-use crate::resource::{GroupVersionKind, Resource, Subresource, SubresourceKind, Version};
+use crate::resource::{GroupVersionKind, Resource};
 use crate::schema::{Docs, Schema, Type};
 use crate::{Map, Value};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
+pub(super) const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1";
 
 const PATCH_TYPES: [&str; 4] = [
     "application/json-patch+json",
     "application/merge-patch+json",
     "application/strategic-merge-patch+json",
     "application/apply-patch+yaml",
-];
-
-const OBJECT_TYPES: [&str; 2] = ["application/json", "application/yaml"];
-
-const LIST_TYPES: [&str; 3] = [
-    "application/json",
-    "application/yaml",
-    "application/json;stream=watch",
 ];
 
 /// The types that a document needs, and its paths.
@@ -37,46 +31,30 @@ pub(super) struct Operations<'a> {
 }
 
 /// An operation before it is written.
-struct Operation<'a> {
-    id: String,
-    text: String,
-    tag: &'a str,
-    action: &'a str,
-    kind: Option<GroupVersionKind>,
+pub(super) struct Operation<'a> {
+    pub(super) id: String,
+    pub(super) text: String,
+    pub(super) tag: &'a str,
+    pub(super) action: &'a str,
+    pub(super) kind: Option<GroupVersionKind>,
     /// Types of options objects whose fields are query parameters.
-    options: &'a [&'a str],
-    body: Option<Body>,
+    pub(super) options: &'a [&'a str],
+    pub(super) body: Option<Body>,
     /// Codes with their texts; all have the same type.
-    success: &'a [(&'a str, &'a str)],
-    response: Option<String>,
-    produces: &'a [&'a str],
+    pub(super) success: &'a [(&'a str, &'a str)],
+    pub(super) response: Option<String>,
+    pub(super) produces: &'a [&'a str],
 }
 
-struct Body {
-    ty: String,
-    required: bool,
-    patch: bool,
+/// The body of a request.
+pub(super) struct Body {
+    pub(super) ty: String,
+    pub(super) required: bool,
+    pub(super) patch: bool,
 }
-
-const OK: &[(&str, &str)] = &[("200", "OK")];
-const OK_CREATED: &[(&str, &str)] = &[("200", "OK"), ("201", "Created")];
-const OK_ACCEPTED: &[(&str, &str)] = &[("200", "OK"), ("202", "Accepted")];
-const ALL: &[(&str, &str)] = &[("200", "OK"), ("201", "Created"), ("202", "Accepted")];
 
 /// The parameters of deletecollection that are those of a list do not include these.
 const NOT_FOR_DELETE: [&str; 2] = ["watch", "allowWatchBookmarks"];
-
-/// The names that go into the operations of one resource in one version.
-struct Names<'a> {
-    resource: &'a Resource,
-    version: &'a Version,
-    /// `AppsV1`.
-    group_version: String,
-    /// `apps_v1`.
-    tag: String,
-    /// `Namespaced` or nothing.
-    scope: &'static str,
-}
 
 impl<'a> Operations<'a> {
     pub(super) fn new(schema: &'a Schema, docs: &'a Docs, dialect: Dialect) -> Self {
@@ -367,262 +345,8 @@ fn content(media: &[&str], schema: &Value) -> Value {
         .into()
 }
 
-impl Names<'_> {
-    fn has(&self, verb: &str) -> bool {
-        self.resource.verbs.iter().any(|v| v == verb)
-    }
-
-    fn kind(&self) -> GroupVersionKind {
-        GroupVersionKind {
-            group: self.resource.group.clone(),
-            version: self.version.name.clone(),
-            kind: self.resource.kind.clone(),
-        }
-    }
-
-    fn list_type(&self) -> String {
-        let package = self.version.schema.rsplit_once('.').map_or("", |(p, _)| p);
-        format!("{package}.{}", self.resource.list_kind)
-    }
-
-    fn id(&self, verb: &str, rest: &str) -> String {
-        let kind = &self.resource.kind;
-        format!("{verb}{}{}{kind}{rest}", self.group_version, self.scope)
-    }
-
-    /// An operation on the resource, with the parts that most have in common.
-    fn base<'b>(&'b self, action: &'b str, id: String, text: String) -> Operation<'b> {
-        Operation {
-            id,
-            text,
-            tag: &self.tag,
-            action,
-            kind: Some(self.kind()),
-            options: &[],
-            body: None,
-            success: OK,
-            response: Some(self.version.schema.clone().into_owned()),
-            produces: &OBJECT_TYPES,
-        }
-    }
-
-    fn list(&self, everywhere: bool) -> Operation<'_> {
-        let kind = &self.resource.kind;
-        let id = if everywhere {
-            format!("list{}{kind}ForAllNamespaces", self.group_version)
-        } else {
-            self.id("list", "")
-        };
-        let what = if self.has("watch") {
-            "list or watch"
-        } else {
-            "list"
-        };
-        Operation {
-            options: &["ListOptions"],
-            response: Some(self.list_type()),
-            produces: &LIST_TYPES,
-            ..self.base("list", id, format!("{what} objects of kind {kind}"))
-        }
-    }
-
-    fn collection(&self) -> Vec<(&'static str, Operation<'_>)> {
-        let kind = &self.resource.kind;
-        let mut out = Vec::new();
-        if self.has("list") {
-            out.push(("get", self.list(false)));
-        }
-        if self.has("create") {
-            let text = format!("create {}", with_article(kind));
-            out.push((
-                "post",
-                Operation {
-                    options: &["CreateOptions"],
-                    body: Some(Body::of(&self.version.schema)),
-                    success: ALL,
-                    ..self.base("post", self.id("create", ""), text)
-                },
-            ));
-        }
-        if self.has("deletecollection") {
-            let id = format!("delete{}Collection{}{kind}", self.group_version, self.scope);
-            out.push((
-                "delete",
-                Operation {
-                    options: &["DeleteOptions", "ListOptions"],
-                    body: Some(Body::delete_options()),
-                    response: Some(format!("{META}.Status")),
-                    ..self.base(
-                        "deletecollection",
-                        id,
-                        format!("delete collection of {kind}"),
-                    )
-                },
-            ));
-        }
-        out
-    }
-
-    fn item(&self) -> Vec<(&'static str, Operation<'_>)> {
-        let kind = &self.resource.kind;
-        let mut out = self.read_write(
-            &self.resource.verbs,
-            "",
-            &format!("the specified {kind}"),
-            &self.kind(),
-            &self.version.schema,
-        );
-        if self.has("delete") {
-            let text = format!("delete {}", with_article(kind));
-            out.push((
-                "delete",
-                Operation {
-                    options: &["DeleteOptions"],
-                    body: Some(Body::delete_options()),
-                    success: OK_ACCEPTED,
-                    response: Some(format!("{META}.Status")),
-                    ..self.base("delete", self.id("delete", ""), text)
-                },
-            ));
-        }
-        out
-    }
-
-    /// Get, put and patch of an object or a subresource.
-    fn read_write(
-        &self,
-        verbs: &[crate::resource::Text],
-        suffix: &str,
-        what: &str,
-        kind: &GroupVersionKind,
-        ty: &str,
-    ) -> Vec<(&'static str, Operation<'_>)> {
-        let has = |verb: &str| verbs.iter().any(|v| v == verb);
-        let base = |action, verb, text| Operation {
-            kind: Some(kind.clone()),
-            response: Some(ty.to_owned()),
-            ..self.base(action, self.id(verb, suffix), format!("{text} {what}"))
-        };
-        let mut out = Vec::new();
-        if has("get") {
-            out.push(("get", base("get", "read", "read")));
-        }
-        if has("update") {
-            out.push((
-                "put",
-                Operation {
-                    options: &["UpdateOptions"],
-                    body: Some(Body::of(ty)),
-                    success: OK_CREATED,
-                    ..base("put", "replace", "replace")
-                },
-            ));
-        }
-        if has("patch") {
-            out.push((
-                "patch",
-                Operation {
-                    options: &["PatchOptions"],
-                    body: Some(Body {
-                        ty: format!("{META}.Patch"),
-                        required: true,
-                        patch: true,
-                    }),
-                    success: OK_CREATED,
-                    ..base("patch", "patch", "partially update")
-                },
-            ));
-        }
-        out
-    }
-
-    fn subresource(
-        &self,
-        sub: &Subresource,
-        schema: &Schema,
-    ) -> Vec<(&'static str, Operation<'_>)> {
-        let parent = &self.resource.kind;
-        let suffix = upper_first(&sub.name);
-        let kind = sub.body.clone().unwrap_or_else(|| self.kind());
-        if sub.kind == SubresourceKind::Connect {
-            return self.connect(sub, &suffix, &kind);
-        }
-        let ty = match &sub.body {
-            None => self.version.schema.clone().into_owned(),
-            Some(kind) => {
-                type_of(schema, kind).unwrap_or_else(|| self.version.schema.clone().into_owned())
-            }
-        };
-        let what = format!("{} of the specified {parent}", sub.name);
-        let mut out = self.read_write(&sub.verbs, &suffix, &what, &kind, &ty);
-        if sub.verbs.iter().any(|v| v == "create") {
-            let text = format!("create {} of {}", sub.name, with_article(parent));
-            out.push((
-                "post",
-                Operation {
-                    kind: Some(kind),
-                    options: &["CreateOptions"],
-                    body: Some(Body::of(&ty)),
-                    success: ALL,
-                    response: Some(ty.clone()),
-                    ..self.base("post", self.id("create", &suffix), text)
-                },
-            ));
-        }
-        out
-    }
-
-    fn connect(
-        &self,
-        sub: &Subresource,
-        suffix: &str,
-        kind: &GroupVersionKind,
-    ) -> Vec<(&'static str, Operation<'_>)> {
-        const METHODS: [(&str, &str, &str); 5] = [
-            ("get", "get", "Get"),
-            ("create", "post", "Post"),
-            ("update", "put", "Put"),
-            ("patch", "patch", "Patch"),
-            ("delete", "delete", "Delete"),
-        ];
-        let parent = &self.resource.kind;
-        METHODS
-            .into_iter()
-            .filter(|(verb, ..)| sub.verbs.iter().any(|v| v == verb))
-            .map(|(_, method, word)| {
-                if sub.body.is_none() {
-                    // No connection, but a read of something that is no object: a pod's log.
-                    let text = format!("read {} of the specified {parent}", sub.name);
-                    let operation = Operation {
-                        response: None,
-                        produces: &["text/plain"],
-                        ..self.base("get", self.id("read", suffix), text)
-                    };
-                    return (method, operation);
-                }
-                let id = format!(
-                    "connect{}{word}{}{parent}{suffix}",
-                    self.group_version, self.scope
-                );
-                let text = format!(
-                    "connect {} requests to {} of {parent}",
-                    method.to_uppercase(),
-                    sub.name
-                );
-                let operation = Operation {
-                    kind: Some(kind.clone()),
-                    response: None,
-                    produces: &["*/*"],
-                    ..self.base("connect", id, text)
-                };
-                (method, operation)
-            })
-            .collect()
-    }
-}
-
 impl Body {
-    fn of(ty: &str) -> Self {
+    pub(super) fn of(ty: &str) -> Self {
         Self {
             ty: ty.to_owned(),
             required: true,
@@ -630,55 +354,11 @@ impl Body {
         }
     }
 
-    fn delete_options() -> Self {
+    pub(super) fn delete_options() -> Self {
         Self {
             ty: format!("{META}.DeleteOptions"),
             required: false,
             patch: false,
         }
     }
-}
-
-/// The type that is served as `kind`.
-fn type_of(schema: &Schema, kind: &GroupVersionKind) -> Option<String> {
-    schema
-        .types()
-        .iter()
-        .find(|t| t.kinds.contains(kind))
-        .map(|t| t.name.clone().into_owned())
-}
-
-fn with_article(noun: &str) -> String {
-    // Kinds that are plural have none.
-    let article = match noun.as_bytes() {
-        [.., b's'] if !noun.ends_with("ss") => "",
-        [b'A' | b'E' | b'I' | b'O' | b'U', ..] => "an ",
-        _ => "a ",
-    };
-    format!("{article}{noun}")
-}
-
-/// `RbacAuthorization` for `rbac.authorization.k8s.io`, `Core` for the core group.
-fn camel_group(group: &str) -> String {
-    if group.is_empty() {
-        return "Core".to_owned();
-    }
-    let group = group.strip_suffix(".k8s.io").unwrap_or(group);
-    group.split('.').map(upper_first).collect()
-}
-
-fn upper_first(text: &str) -> String {
-    let mut chars = text.chars();
-    chars
-        .next()
-        .map(|c| c.to_uppercase().chain(chars).collect())
-        .unwrap_or_default()
-}
-
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    chars
-        .next()
-        .map(|c| c.to_lowercase().chain(chars).collect())
-        .unwrap_or_default()
 }

@@ -264,7 +264,7 @@ fn the_hash_follows_the_api() {
 fn a_changed_generator_raises_the_revision() {
     let (registry, schema) = (small(), Schema::parse(SMALL).unwrap());
     let all = OpenApi::new(&registry, &schema);
-    let mut hash = hash::Hash::new(0);
+    let mut hash = Fingerprint::new(0);
     for path in all.paths() {
         hash.add(&all.v3(&path).unwrap());
     }

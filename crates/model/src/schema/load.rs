@@ -3,7 +3,7 @@
 use super::types::{
     Field, ListKind, ListType, MapType, ObjectType, PatchStrategy, RawKind, Type, TypeId,
 };
-use super::{HashMap, Schema};
+use super::{Fingerprint, HashMap, Schema};
 use crate::Value;
 use crate::resource::{GroupVersionKind, Text};
 use serde::Deserialize;
@@ -109,7 +109,13 @@ pub(super) fn parse(text: &'static str) -> Result<Schema, SchemaError> {
             fields,
         });
     }
-    Ok(Schema { types, names })
+    let mut fingerprint = Fingerprint::new(0);
+    fingerprint.add(text.as_bytes());
+    Ok(Schema {
+        types,
+        names,
+        fingerprint: fingerprint.text(),
+    })
 }
 
 fn convert(
