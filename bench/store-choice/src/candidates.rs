@@ -126,6 +126,7 @@ struct Canopy(canopydb::Database);
 impl Canopy {
     fn open(dir: &Path) -> Self {
         let path = dir.join("canopy");
+        std::fs::create_dir_all(&path).unwrap();
         let mut options = canopydb::EnvOptions::new(&path);
         options.page_cache_size = CACHE;
         let database = canopydb::Database::with_options(options, canopydb::DbOptions::new()).unwrap();

@@ -241,6 +241,7 @@ impl Store for EmbeddedStore {
             Ok(found) => found,
             Err(error) => return ready(Err(error)).boxed(),
         };
+        let few = wanted.len() <= READ_ASIDE;
         let read = move || {
             snapshot.entries(&wanted).map(|entries| Range {
                 entries,
@@ -248,7 +249,7 @@ impl Store for EmbeddedStore {
                 remaining,
             })
         };
-        if limit != 0 && limit <= READ_ASIDE {
+        if few {
             return ready(read()).boxed();
         }
         read_aside(read)
