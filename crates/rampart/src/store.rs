@@ -29,9 +29,10 @@ impl Store {
     pub(crate) fn open(data: &DataDir, configuration: Option<&Path>) -> Result<Self> {
         let configuration = configuration.map(read_configuration).transpose()?;
         let first_start = !exists(data);
-        let embedded = Arc::new(EmbeddedStore::open(&data.store(), Options::default())?);
         make_private(&data.encryption())?;
+        // Before the store, so that a first start that is cut short can be a first start again.
         let keys = KeyFile::open_or_create(&data.encryption().join("keys"), first_start)?;
+        let embedded = Arc::new(EmbeddedStore::open(&data.store(), Options::default())?);
         let encryption = encryption(configuration.as_ref(), &keys)?;
         let encrypted = Arc::new(EncryptedStore::over(embedded.clone(), encryption));
         Ok(Self {
