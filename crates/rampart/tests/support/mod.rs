@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the real binary as a running cluster, and real kubectl.
 
 #![allow(dead_code, reason = "every test binary uses its own part")]
+#![allow(clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -8,22 +9,22 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 use std::thread::JoinHandle;
 
 /// A running `rampart up` with a data directory of its own. It is killed when dropped.
-pub struct Cluster {
+pub(crate) struct Cluster {
     child: Child,
     directory: tempfile::TempDir,
     log: Option<JoinHandle<String>>,
     output: Option<JoinHandle<String>>,
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Cluster {
     /// Starts an empty cluster with a simulated node.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(&[])
     }
 
     /// Starts an empty cluster with further arguments for `rampart up`.
-    pub fn start_with(arguments: &[&str]) -> Self {
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         Self::run(directory, arguments)
     }
@@ -75,27 +76,27 @@ impl Cluster {
     }
 
     /// The data directory.
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
     /// A directory for the test's own files; it goes with the cluster.
-    pub fn scratch(&self) -> &Path {
+    pub(crate) fn scratch(&self) -> &Path {
         self.directory.path()
     }
 
     /// The administrator's kubeconfig.
-    pub fn kubeconfig(&self) -> PathBuf {
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.directory.path().join("kubeconfig")
     }
 
     /// The process.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Kills the process with SIGKILL and starts another one on the same data directory.
-    pub fn kill_and_restart(mut self) -> Self {
+    pub(crate) fn kill_and_restart(mut self) -> Self {
         self.child.kill().expect("kill");
         self.child.wait().expect("wait");
         let directory =
@@ -103,8 +104,31 @@ impl Cluster {
         Self::run(directory, &[])
     }
 
+    /// Kills the process, calls `meddle`, and starts another one, which must refuse; why it does.
+    pub(crate) fn fails_to_restart(mut self, meddle: impl FnOnce()) -> String {
+        self.child.kill().expect("kill");
+        self.child.wait().expect("wait");
+        meddle();
+        let data = self.data();
+        let output = Command::new(env!("CARGO_BIN_EXE_rampart"))
+            .args([
+                "up",
+                "--listen",
+                "127.0.0.1:0",
+                "--node",
+                "off",
+                "--data-dir",
+            ])
+            .arg(data)
+            .stdin(Stdio::null())
+            .output()
+            .expect("rampart runs");
+        assert!(!output.status.success(), "the cluster started");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
     /// Asks the process to stop and returns how it ended and what it logged.
-    pub fn stop(mut self) -> (std::process::ExitStatus, String) {
+    pub(crate) fn stop(mut self) -> (std::process::ExitStatus, String) {
         let pid = self.child.id().to_string();
         let asked = Command::new("kill")
             .args(["-TERM", &pid])
@@ -121,7 +145,7 @@ impl Cluster {
     }
 
     /// Runs another command of the binary.
-    pub fn rampart(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn rampart(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_rampart"))
             .args(arguments)
             .stdin(Stdio::null())
@@ -130,7 +154,7 @@ impl Cluster {
     }
 
     /// kubectl as the administrator.
-    pub fn kubectl<'a>(&'a self, program: &'a Path) -> Kubectl<'a> {
+    pub(crate) fn kubectl<'a>(&'a self, program: &'a Path) -> Kubectl<'a> {
         Kubectl {
             program,
             kubeconfig: self.kubeconfig(),
@@ -159,15 +183,15 @@ fn drain_lines(mut stream: BufReader<ChildStdout>) -> String {
 }
 
 /// kubectl with a kubeconfig and a home directory of the test's own.
-pub struct Kubectl<'a> {
+pub(crate) struct Kubectl<'a> {
     program: &'a Path,
-    pub kubeconfig: PathBuf,
+    pub(crate) kubeconfig: PathBuf,
     home: &'a Path,
 }
 
 impl Kubectl<'_> {
     /// The same kubectl with another kubeconfig.
-    pub fn with(&self, kubeconfig: PathBuf) -> Self {
+    pub(crate) fn with(&self, kubeconfig: PathBuf) -> Self {
         Self {
             program: self.program,
             kubeconfig,
@@ -175,7 +199,7 @@ impl Kubectl<'_> {
         }
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.program);
         command
             .arg("--kubeconfig")
@@ -188,12 +212,12 @@ impl Kubectl<'_> {
     }
 
     /// Runs kubectl; the result is `(succeeded, stdout, stderr)`.
-    pub fn run(&self, arguments: &[&str]) -> (bool, String, String) {
+    pub(crate) fn run(&self, arguments: &[&str]) -> (bool, String, String) {
         result(self.command(arguments).output().expect("kubectl runs"))
     }
 
     /// Runs kubectl with `input` on its standard input.
-    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> (bool, String, String) {
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> (bool, String, String) {
         let mut child = self
             .command(arguments)
             .stdin(Stdio::piped())
@@ -209,7 +233,7 @@ impl Kubectl<'_> {
 
     /// Runs kubectl, which must succeed; its output.
     #[track_caller]
-    pub fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let (succeeded, stdout, stderr) = self.run(arguments);
         assert!(
             succeeded,
@@ -220,7 +244,7 @@ impl Kubectl<'_> {
 
     /// Runs kubectl with input, which must succeed; its output.
     #[track_caller]
-    pub fn apply(&self, manifest: &str) -> String {
+    pub(crate) fn apply(&self, manifest: &str) -> String {
         let (succeeded, stdout, stderr) = self.run_with_input(&["apply", "-f", "-"], manifest);
         assert!(
             succeeded,
@@ -231,7 +255,7 @@ impl Kubectl<'_> {
 
     /// Runs kubectl, which must fail; what it says on standard error.
     #[track_caller]
-    pub fn fails(&self, arguments: &[&str]) -> String {
+    pub(crate) fn fails(&self, arguments: &[&str]) -> String {
         let (succeeded, stdout, stderr) = self.run(arguments);
         assert!(
             !succeeded,
@@ -252,7 +276,7 @@ fn result(output: Output) -> (bool, String, String) {
 
 /// Every kubectl that the tests are to drive: those that `cargo xtask test` names, else the one on
 /// PATH. Without any, the tests fail rather than pass unseen.
-pub fn kubectls() -> Vec<PathBuf> {
+pub(crate) fn kubectls() -> Vec<PathBuf> {
     let named: Vec<PathBuf> = std::env::var_os("RAMPART_TEST_KUBECTLS")
         .map(|joined| std::env::split_paths(&joined).collect())
         .unwrap_or_default();
@@ -267,7 +291,7 @@ pub fn kubectls() -> Vec<PathBuf> {
 }
 
 /// Calls `test` with every kubectl, each on a cluster of its own.
-pub fn with_every_kubectl(test: impl Fn(&Cluster, &Kubectl<'_>)) {
+pub(crate) fn with_every_kubectl(test: impl Fn(&Cluster, &Kubectl<'_>)) {
     for program in kubectls() {
         eprintln!("with {}", program.display());
         let cluster = Cluster::start();
@@ -276,7 +300,7 @@ pub fn with_every_kubectl(test: impl Fn(&Cluster, &Kubectl<'_>)) {
 }
 
 /// The workshop's manifests, in order.
-pub fn workshop() -> Vec<PathBuf> {
+pub(crate) fn workshop() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workshop");
     let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
         .expect("the workshop is there")
