@@ -231,13 +231,13 @@ fn server_side_apply_knows_who_owns_what() {
         };
         assert!(apply("one", "x", false).0);
         assert!(apply("two", "x", false).0, "the same value is shared");
-        let (done, _, why) = apply("two", "y", false);
+        let (done, _, why) = apply("two", "z", false);
         assert!(
             !done && why.contains("conflict with \"one\"") && why.contains(".data.a"),
             "{why}"
         );
-        assert!(apply("two", "y", true).0);
-        assert_eq!(field(kubectl, "configmap/m", ".data.a"), "y");
+        assert!(apply("two", "z", true).0);
+        assert_eq!(field(kubectl, "configmap/m", ".data.a"), "z");
         let (done, _, why) = apply("one", "x", false);
         assert!(!done && why.contains("conflict with \"two\""), "{why}");
     });
