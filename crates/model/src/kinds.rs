@@ -1,5 +1,8 @@
 //! The rules of the built-in kinds: defaulting, strategy and validation, a module per API group.
 
+pub mod apps;
+pub mod autoscaling;
+pub mod batch;
 pub mod certificates;
 #[cfg(test)]
 pub(crate) mod check;
@@ -7,12 +10,17 @@ pub(crate) mod conditions;
 pub mod coordination;
 pub mod core;
 pub(crate) mod csi;
+pub mod discovery;
+pub mod flowcontrol;
+pub(crate) mod int_or_percent;
 pub mod networking;
 pub mod node;
 pub mod policy;
 pub mod rbac;
+pub mod registration;
 pub mod scheduling;
 pub mod storage;
+pub(crate) mod workload;
 
 use crate::resource::Behavior;
 use crate::validation::names;
@@ -21,8 +29,14 @@ use crate::validation::names;
 pub fn behavior(group: &str, plural: &str) -> Behavior {
     let own = match group {
         "" => core::behavior(plural),
+        "apiregistration.k8s.io" => registration::behavior(plural),
+        "apps" => apps::behavior(plural),
+        "autoscaling" => autoscaling::behavior(plural),
+        "batch" => batch::behavior(plural),
         "certificates.k8s.io" => certificates::behavior(plural),
         "coordination.k8s.io" => coordination::behavior(plural),
+        "discovery.k8s.io" => discovery::behavior(plural),
+        "flowcontrol.apiserver.k8s.io" => flowcontrol::behavior(plural),
         "networking.k8s.io" => networking::behavior(plural),
         "node.k8s.io" => node::behavior(plural),
         "policy" => policy::behavior(plural),

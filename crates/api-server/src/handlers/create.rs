@@ -111,13 +111,16 @@ pub async fn store_new(
     let attempts = if generated { ATTEMPTS } else { 1 };
     let dry_run = terms.options.dry_run;
     let mut object = admit(server, ctx, &served, object, dry_run).await?;
-    prepare(&served, &mut object);
+    reset(&served, &mut object);
     if strategy::records_requestor(&served.stored) {
         model::kinds::certificates::set_requestor(&mut object, &ctx.user);
     }
+    // What follows from the name follows from each attempt's own.
+    let unnamed = generated.then(|| object.clone());
     let mut taken = None;
     for _ in 0..attempts {
-        if generated {
+        if let Some(unnamed) = &unnamed {
+            object.clone_from(unnamed);
             let base = meta::text(&object, &["metadata", "generateName"]);
             let name = generate(base);
             meta::set(&mut object, &["metadata", "name"], name);
@@ -125,6 +128,7 @@ pub async fn store_new(
             let stored = &served.stored;
             (stored.behavior.default)(&stored.storage_version, &mut object);
         }
+        (served.stored.behavior.prepare_create)(&mut object);
         complete(server, ctx, &served, &mut object, terms)?;
         match put(server, &served, object.clone(), dry_run).await? {
             Ok(reply) => return Ok(reply),
@@ -183,8 +187,8 @@ async fn admit(
     Ok(object)
 }
 
-/// Sets what a client may not choose.
-fn prepare(served: &Served, object: &mut Value) {
+/// Sets what a client may not choose of any kind.
+fn reset(served: &Served, object: &mut Value) {
     let resource = &served.stored;
     for field in [
         "resourceVersion",
@@ -212,7 +216,6 @@ fn prepare(served: &Served, object: &mut Value) {
     {
         map.remove("status");
     }
-    (resource.behavior.prepare_create)(object);
 }
 
 /// Validates an object that has its name, and brings its managed fields up to date.

@@ -47,7 +47,8 @@ fn validate_template(object: &Value) -> ErrorList {
     errors
 }
 
-fn template_warnings(object: &Value, old: Option<&Value>, path: &[&str]) -> Vec<String> {
+/// What is to be warned of in the pod template at `path`, unless a change leaves it as it was.
+pub(crate) fn template_warnings(object: &Value, old: Option<&Value>, path: &[&str]) -> Vec<String> {
     let template = meta::at(object, path);
     if old.is_some_and(|old| meta::at(old, path) == template) {
         return Vec::new();
