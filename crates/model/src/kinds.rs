@@ -1,5 +1,6 @@
 //! The rules of the built-in kinds: defaulting, strategy and validation, a module per API group.
 
+pub mod admission_registration;
 pub mod apps;
 pub mod autoscaling;
 pub mod batch;
@@ -10,6 +11,7 @@ pub(crate) mod conditions;
 pub mod coordination;
 pub mod core;
 pub(crate) mod csi;
+pub mod custom_resources;
 pub mod discovery;
 pub mod flowcontrol;
 pub(crate) mod int_or_percent;
@@ -20,6 +22,7 @@ pub mod rbac;
 pub mod registration;
 pub mod scheduling;
 pub mod storage;
+pub(crate) mod webhook_client;
 pub(crate) mod workload;
 
 use crate::resource::Behavior;
@@ -29,6 +32,8 @@ use crate::validation::names;
 pub fn behavior(group: &str, plural: &str) -> Behavior {
     let own = match group {
         "" => core::behavior(plural),
+        "admissionregistration.k8s.io" => admission_registration::behavior(plural),
+        "apiextensions.k8s.io" => custom_resources::behavior(plural),
         "apiregistration.k8s.io" => registration::behavior(plural),
         "apps" => apps::behavior(plural),
         "autoscaling" => autoscaling::behavior(plural),
