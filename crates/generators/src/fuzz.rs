@@ -14,8 +14,11 @@ use model::schema::Schema;
 use model::selector::{FieldSelector, LabelSelector};
 use model::{Value, meta};
 
+/// What a target does with the bytes that the fuzzer gives it.
+pub type Body = fn(&[u8]);
+
 /// Every target: its name, which is also that of its directory of regressions, and its body.
-pub const TARGETS: [(&str, fn(&[u8])); 9] = [
+pub const TARGETS: [(&str, Body); 9] = [
     ("json_patch", json_patch),
     ("merge_patch", merge_patch),
     ("strategic_merge", strategic_merge),

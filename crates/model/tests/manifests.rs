@@ -1,5 +1,11 @@
 //! The walk-through's manifests, and every type there is, against decoding and the schema.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "these are tests over files"
+)]
+
 use model::Value;
 use model::decode::{Format, decode, documents};
 use model::registry::Registry;
