@@ -28,11 +28,22 @@ impl Store {
     /// with upstream's `EncryptionConfiguration`, if there is one.
     pub(crate) fn open(data: &DataDir, configuration: Option<&Path>) -> Result<Self> {
         let configuration = configuration.map(read_configuration).transpose()?;
-        let first_start = !exists(data);
-        make_private(&data.encryption())?;
-        // Before the store, so that a first start that is cut short can be a first start again.
-        let keys = KeyFile::open_or_create(&data.encryption().join("keys"), first_start)?;
-        let embedded = Arc::new(EmbeddedStore::open(&data.store(), Options::default())?);
+        let open_keys = |first_start| -> Result<KeyFile> {
+            make_private(&data.encryption())?;
+            Ok(KeyFile::open_or_create(
+                &data.encryption().join("keys"),
+                first_start,
+            )?)
+        };
+        let open_store = || EmbeddedStore::open(&data.store(), Options::default()).map(Arc::new);
+        // A first start makes the keys first, so that one that is cut short can be a first start
+        // again. Later the store knows best what is wrong with a directory.
+        let (keys, embedded) = if exists(data) {
+            let embedded = open_store()?;
+            (open_keys(false)?, embedded)
+        } else {
+            (open_keys(true)?, open_store()?)
+        };
         let encryption = encryption(configuration.as_ref(), &keys)?;
         let encrypted = Arc::new(EncryptedStore::over(embedded.clone(), encryption));
         Ok(Self {
