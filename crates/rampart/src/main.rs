@@ -10,6 +10,11 @@ mod store;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Requests allocate and free many small values on two or more threads; measured against the
+/// system's allocator in `docs/performance.md`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match commands::run(arguments::Arguments::parse()) {
         Ok(code) => code,
