@@ -226,7 +226,8 @@ impl Kubectl<'_> {
             .spawn()
             .expect("kubectl runs");
         let mut stdin = child.stdin.take().expect("piped");
-        stdin.write_all(input.as_bytes()).expect("kubectl reads");
+        // Old versions take YAML that begins with a brace for JSON.
+        write!(stdin, "---\n{input}").expect("kubectl reads");
         drop(stdin);
         result(child.wait_with_output().expect("kubectl ends"))
     }
