@@ -3,10 +3,48 @@
 use crate::cache::{Cache, CachedObject, Filter};
 use crate::key;
 use model::Value;
+use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::sync::Arc;
 
+/// How many parsed objects are remembered. Most requests ask for the same few: their namespace, its
+/// default account.
+const REMEMBERED: usize = 256;
+
 /// Answers [`admission::Lookup`] from the cache.
-pub struct CacheLookup(pub Arc<Cache>);
+pub struct CacheLookup {
+    cache: Arc<Cache>,
+    parsed: Mutex<HashMap<Arc<str>, (u64, Arc<Value>)>>,
+}
+
+impl CacheLookup {
+    /// Answers from `cache`.
+    pub fn new(cache: Arc<Cache>) -> Self {
+        Self {
+            cache,
+            parsed: Mutex::default(),
+        }
+    }
+
+    /// The object as a value; parsed once for each of its versions, as long as it is remembered.
+    fn remembered(&self, object: &CachedObject) -> Option<Arc<Value>> {
+        if let Some((revision, value)) = self.parsed.lock().get(&object.key)
+            && *revision == object.revision
+        {
+            return Some(Arc::clone(value));
+        }
+        let value = parsed(object)?;
+        let mut all = self.parsed.lock();
+        if all.len() >= REMEMBERED {
+            all.clear();
+        }
+        all.insert(
+            Arc::clone(&object.key),
+            (object.revision, Arc::clone(&value)),
+        );
+        Some(value)
+    }
+}
 
 fn parsed(object: &CachedObject) -> Option<Arc<Value>> {
     object.encoded.parse().ok().map(Arc::new)
@@ -14,12 +52,12 @@ fn parsed(object: &CachedObject) -> Option<Arc<Value>> {
 
 impl admission::Lookup for CacheLookup {
     fn get(&self, group: &str, resource: &str, namespace: &str, name: &str) -> Option<Arc<Value>> {
-        let cache = self.0.named(group, resource)?;
-        parsed(&*cache.get(&key::of_object(&cache.prefix, namespace, name))?)
+        let cache = self.cache.named(group, resource)?;
+        self.remembered(&*cache.get(&key::of_object(&cache.prefix, namespace, name))?)
     }
 
     fn list(&self, group: &str, resource: &str, namespace: &str) -> Vec<Arc<Value>> {
-        let Some(cache) = self.0.named(group, resource) else {
+        let Some(cache) = self.cache.named(group, resource) else {
             return Vec::new();
         };
         let filter = Filter::below(key::of_namespace(&cache.prefix, namespace));

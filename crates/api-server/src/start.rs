@@ -92,7 +92,7 @@ impl Config {
                 registry: self.registry,
                 authenticator: self.authenticator,
                 authorizer: self.authorizer,
-                lookup: Arc::new(CacheLookup(cache.clone())),
+                lookup: Arc::new(CacheLookup::new(cache.clone())),
                 cache,
             },
             store: self.store,

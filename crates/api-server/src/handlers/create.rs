@@ -130,7 +130,7 @@ pub async fn store_new(
         }
         (served.stored.behavior.prepare_create)(&mut object);
         complete(server, ctx, &served, &mut object, terms)?;
-        match put(server, &served, object.clone(), dry_run).await? {
+        match put(server, &served, std::mem::take(&mut object), dry_run).await? {
             Ok(reply) => return Ok(reply),
             Err(status) => taken = Some(status),
         }
@@ -142,6 +142,9 @@ pub async fn store_new(
 /// lose patience.
 async fn settle(server: &Server, request: &admission::Request<'_>) {
     let lookup = server.services.lookup.as_ref();
+    if !server.admission.waits(request, lookup) {
+        return;
+    }
     let mut changes = server.cache().changes();
     let patience = tokio::time::sleep(PATIENCE);
     tokio::pin!(patience);

@@ -20,7 +20,7 @@ async fn services() -> Services {
     Services {
         authenticator: Arc::new(Chain::new(vec![], false)),
         authorizer: Arc::new(Masters),
-        lookup: Arc::new(CacheLookup(cache.clone())),
+        lookup: Arc::new(CacheLookup::new(cache.clone())),
         cache,
         registry,
     }
