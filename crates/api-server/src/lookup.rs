@@ -11,10 +11,13 @@ use std::sync::Arc;
 /// default account.
 const REMEMBERED: usize = 256;
 
+/// One version of an object: its revision and its value.
+type Version = (u64, Arc<Value>);
+
 /// Answers [`admission::Lookup`] from the cache.
 pub struct CacheLookup {
     cache: Arc<Cache>,
-    parsed: Mutex<HashMap<Arc<str>, (u64, Arc<Value>)>>,
+    parsed: Mutex<HashMap<Arc<str>, Version>>,
 }
 
 impl CacheLookup {
