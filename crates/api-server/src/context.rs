@@ -1,10 +1,9 @@
 //! A request on its way through the pipeline.
 
 use crate::query::Query;
+use crate::request_body::RequestBody;
 use crate::request_info::RequestInfo;
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use bytes::Bytes;
 use model::Value;
 use model::status::Status;
 use model::user::UserInfo;
@@ -44,7 +43,7 @@ impl Context {
 /// A request's body.
 pub enum BodySource {
     /// Still on the wire.
-    Wire(Incoming),
+    Wire(RequestBody),
     /// From a caller in this process, already parsed.
     Parsed(Value),
     /// There is none.
@@ -71,39 +70,10 @@ impl Payload {
 
 impl BodySource {
     async fn read(self, limit: usize) -> Result<Payload, Status> {
-        let mut incoming = match self {
-            Self::Parsed(value) => return Ok(Payload::Value(value)),
-            Self::None => return Ok(Payload::Bytes(Bytes::new())),
-            Self::Wire(incoming) => incoming,
-        };
-        let too_large = || Status::too_large(format!("Request entity too large: limit is {limit}"));
-        if incoming.size_hint().lower() > limit as u64 {
-            return Err(too_large());
+        match self {
+            Self::Parsed(value) => Ok(Payload::Value(value)),
+            Self::None => Ok(Payload::Bytes(Bytes::new())),
+            Self::Wire(body) => body.read(limit).await.map(Payload::Bytes),
         }
-        let mut first = Bytes::new();
-        let mut all: Option<BytesMut> = None;
-        while let Some(frame) = incoming.frame().await {
-            let frame = frame.map_err(|e| {
-                Status::bad_request(format!("the request's body could not be read: {e}"))
-            })?;
-            let Ok(data) = frame.into_data() else {
-                continue;
-            };
-            let have = all.as_ref().map_or(first.len(), BytesMut::len);
-            if have + data.len() > limit {
-                return Err(too_large());
-            }
-            match &mut all {
-                Some(all) => all.extend_from_slice(&data),
-                None if first.is_empty() => first = data,
-                None => {
-                    let mut joined = BytesMut::with_capacity((first.len() + data.len()) * 2);
-                    joined.extend_from_slice(&first);
-                    joined.extend_from_slice(&data);
-                    all = Some(joined);
-                }
-            }
-        }
-        Ok(Payload::Bytes(all.map_or(first, BytesMut::freeze)))
     }
 }

@@ -28,6 +28,7 @@ pub mod plugin;
 pub mod query;
 pub mod render;
 pub mod reply;
+pub mod request_body;
 pub mod request_info;
 pub mod reviews;
 pub mod served;

@@ -12,6 +12,7 @@ use crate::plugin::Outcome;
 use crate::query::Query;
 use crate::render::{self, Body};
 use crate::reply::Reply;
+use crate::request_body::RequestBody;
 use crate::request_info::RequestInfo;
 use crate::server::Server;
 use crate::transport::Connection;
@@ -67,6 +68,7 @@ pub async fn handle(
 ) -> Response<Body> {
     let began = Instant::now();
     let (parts, incoming) = request.into_parts();
+    let body = RequestBody::new(incoming, parts.version, &parts.headers);
     let uri = parts.uri.path_and_query().map_or("/", |p| p.as_str());
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let info = RequestInfo::new(&parts.method, parts.uri.path(), &query);
@@ -91,7 +93,7 @@ pub async fn handle(
         &head,
         &info,
         query,
-        BodySource::Wire(incoming),
+        BodySource::Wire(body),
         &mut trace,
         &mut representation,
     );

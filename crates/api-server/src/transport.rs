@@ -22,10 +22,14 @@ use tokio::sync::Semaphore;
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Time to wait before accepting again after the system refused (mostly: no file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a closed connection is still read from, so that a client that is sending gets to the
+/// answer: with unread bytes left, the system would tell it to forget what it got.
+const LINGER: Duration = Duration::from_secs(2);
 const STREAMS: u32 = 250;
 const PING: Duration = Duration::from_secs(30);
 
@@ -98,7 +102,11 @@ async fn connection(
         certificates,
         identity: Mutex::new(None),
     });
-    let io = TokioIo::new(Unstalled::new(tls, server.limits.stalled));
+    let io = TokioIo::new(Guarded::new(
+        tls,
+        server.limits.stalled,
+        server.stop.clone(),
+    ));
     let handler = server.clone();
     let service = service_fn(move |request| {
         let server = handler.clone();
@@ -136,20 +144,48 @@ async fn connection(
     }
 }
 
-/// A stream that fails when what was written does not get through for too long: the client is
-/// gone or does not read.
-struct Unstalled {
+/// A stream that fails when what was written does not get through for too long, because the client
+/// is gone or does not read, and that is closed in a way that lets the client read to the end.
+struct Guarded {
     stream: TlsStream<TcpStream>,
     limit: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
+    /// While the server stops nobody is waited for.
+    stop: CancellationToken,
+    lingering: Option<Pin<Box<Sleep>>>,
 }
 
-impl Unstalled {
-    fn new(stream: TlsStream<TcpStream>, limit: Duration) -> Self {
+impl Guarded {
+    fn new(stream: TlsStream<TcpStream>, limit: Duration, stop: CancellationToken) -> Self {
         Self {
             stream,
             limit,
             stalled: None,
+            stop,
+            lingering: None,
+        }
+    }
+
+    /// Throws away what the client still sends, until it closes too or time is up.
+    fn linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.stop.is_cancelled() {
+            return Poll::Ready(Ok(()));
+        }
+        let timer = self
+            .lingering
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        if timer.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let (tcp, _) = self.stream.get_mut();
+        let mut scratch = [0; 4096];
+        loop {
+            let mut scratch = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut *tcp).poll_read(cx, &mut scratch) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) if !scratch.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+            }
         }
     }
 
@@ -174,7 +210,7 @@ impl Unstalled {
     }
 }
 
-impl AsyncRead for Unstalled {
+impl AsyncRead for Guarded {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -184,7 +220,7 @@ impl AsyncRead for Unstalled {
     }
 }
 
-impl AsyncWrite for Unstalled {
+impl AsyncWrite for Guarded {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -213,7 +249,13 @@ impl AsyncWrite for Unstalled {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.watched(cx, outcome)
+        if self.lingering.is_none() {
+            let outcome = Pin::new(&mut self.stream).poll_shutdown(cx);
+            match self.watched(cx, outcome) {
+                Poll::Ready(Ok(())) => {}
+                other => return other,
+            }
+        }
+        self.linger(cx)
     }
 }
