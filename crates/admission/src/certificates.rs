@@ -1,14 +1,18 @@
 //! `CertificateApproval`, `CertificateSigning` and `CertificateSubjectRestriction`: who may
 //! approve and sign for a signer, and what may never be signed for the API server's client signer.
+//! The signature of a new request is checked here too, where its body is read anyway; upstream
+//! does that as part of validation, and the answer is the same.
 
 use crate::{Lookup, Operation, Plugin, Request, forbidden};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use model::field::{FieldError, Path};
 use model::status::Status;
 use model::{Value, meta};
 use rbac::{Attributes, Authorizer};
 use std::sync::Arc;
 use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::error::X509Error;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Name;
 
@@ -74,10 +78,42 @@ impl Plugin for Certificates {
                     Ok(())
                 }
             }
-            (Operation::Create, "", _) => restrict_subject(request),
+            (Operation::Create, "", _) => {
+                check_signature(request)?;
+                restrict_subject(request)
+            }
             _ => Ok(()),
         }
     }
+}
+
+/// Who asks for a certificate must have the key that it is for.
+fn check_signature(request: &Request<'_>) -> Result<(), Status> {
+    let unreadable = "asn1: structure error: not a certificate request".to_owned();
+    let verdict = body(&request.object, signature).unwrap_or(Err(unreadable));
+    verdict.map_err(|why| {
+        let given = meta::text(&request.object, &["spec", "request"]);
+        let path = Path::new("spec").child("request");
+        let error = FieldError::invalid(&path, given, why);
+        let resource = request.resource;
+        Status::invalid(&resource.group, &resource.kind, request.name, &vec![error])
+    })
+}
+
+/// Checks the signature; the error is in the words of Go's `crypto/x509`. What cannot be checked
+/// is refused.
+fn signature(request: &X509CertificationRequest<'_>) -> Result<(), String> {
+    let algorithm = request.signature_algorithm.algorithm.to_id_string();
+    request.verify_signature().map_err(|error| match error {
+        X509Error::SignatureVerificationError => match algorithm.as_str() {
+            "1.3.101.112" => "x509: Ed25519 verification failure".to_owned(),
+            ecdsa if ecdsa.starts_with("1.2.840.10045.") => {
+                "x509: ECDSA verification failure".to_owned()
+            }
+            _ => "crypto/rsa: verification error".to_owned(),
+        },
+        _ => "x509: cannot verify signature: algorithm unimplemented".to_owned(),
+    })
 }
 
 /// No client certificate for `system:masters` comes about through a signing request.
@@ -115,10 +151,17 @@ pub(crate) fn common_name(object: &Value) -> Option<String> {
 
 /// What `read` finds in the subject of the request's PKCS#10 body.
 fn subject<T>(object: &Value, read: impl Fn(&X509Name<'_>) -> T) -> Option<T> {
+    body(object, |request| {
+        read(&request.certification_request_info.subject)
+    })
+}
+
+/// What `read` finds in the request's PKCS#10 body.
+fn body<T>(object: &Value, read: impl Fn(&X509CertificationRequest<'_>) -> T) -> Option<T> {
     let pem = STANDARD
         .decode(meta::text(object, &["spec", "request"]))
         .ok()?;
     let (_, block) = x509_parser::pem::parse_x509_pem(&pem).ok()?;
     let (_, request) = X509CertificationRequest::from_der(&block.contents).ok()?;
-    Some(read(&request.certification_request_info.subject))
+    Some(read(&request))
 }

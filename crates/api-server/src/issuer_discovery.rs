@@ -3,26 +3,46 @@
 use crate::plugin::{Endpoint, EndpointRequest, EndpointResponse};
 use futures::future::{BoxFuture, ready};
 use identity::TokenIssuer;
+use model::Value;
 use model::status::Status;
+use std::sync::OnceLock;
 
 const CONFIGURATION: &str = "/.well-known/openid-configuration";
 const KEYS: &str = "/openid/v1/jwks";
 
 /// Serves the issuer's configuration and its keys.
 pub struct IssuerDiscovery {
-    configuration: bytes::Bytes,
-    keys: bytes::Bytes,
+    issuer: TokenIssuer,
+    server: OnceLock<String>,
 }
 
 impl IssuerDiscovery {
-    /// Serves for `issuer`; the keys are said to be at `server`, such as
-    /// `https://192.0.2.1:6443`.
-    pub fn new(issuer: &TokenIssuer, server: &str) -> Self {
-        let keys_at = format!("{}{KEYS}", server.trim_end_matches('/'));
+    /// Serves for `issuer`. Where the keys are is said once the address is known, with
+    /// [`IssuerDiscovery::found_at`].
+    pub fn new(issuer: TokenIssuer) -> Self {
         Self {
-            configuration: issuer.discovery(&keys_at).to_string().into(),
-            keys: issuer.jwks().to_string().into(),
+            issuer,
+            server: OnceLock::new(),
         }
+    }
+
+    /// Says under which URL clients reach this server, such as `https://192.0.2.1:6443`; the keys
+    /// are there, as upstream says of its external address. Only the first word counts.
+    pub fn found_at(&self, server: &str) {
+        let keys = format!("{}{KEYS}", server.trim_end_matches('/'));
+        let _ = self.server.set(keys);
+    }
+
+    fn answer(&self, path: &str) -> Result<(&'static str, Value), Status> {
+        if path == KEYS {
+            return Ok(("application/jwk-set+json", self.issuer.jwks()));
+        }
+        let Some(keys) = self.server.get() else {
+            return Err(Status::unavailable(
+                "the server does not know its address yet",
+            ));
+        };
+        Ok(("application/json", self.issuer.discovery(keys)))
     }
 }
 
@@ -39,16 +59,14 @@ impl Endpoint for IssuerDiscovery {
         &'a self,
         request: EndpointRequest<'a>,
     ) -> BoxFuture<'a, Result<EndpointResponse, Status>> {
-        let (content_type, body) = if request.path == CONFIGURATION {
-            ("application/json", &self.configuration)
-        } else {
-            ("application/jwk-set+json", &self.keys)
-        };
-        Box::pin(ready(Ok(EndpointResponse {
-            code: 200,
-            content_type,
-            body: body.clone(),
-            headers: vec![("cache-control", "public, max-age=3600".to_owned())],
-        })))
+        let answer = self
+            .answer(request.path)
+            .map(|(content_type, body)| EndpointResponse {
+                code: 200,
+                content_type,
+                body: body.to_string().into(),
+                headers: vec![("cache-control", "public, max-age=3600".to_owned())],
+            });
+        Box::pin(ready(answer))
     }
 }

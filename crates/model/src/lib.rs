@@ -9,6 +9,7 @@ pub mod convert;
 pub mod decode;
 pub mod discovery;
 pub mod field;
+pub mod generation;
 mod go;
 pub mod kinds;
 pub mod meta;

@@ -149,7 +149,7 @@ pub struct Behavior {
     pub prepare_create: fn(object: &mut Value),
     /// Before validation of a changed object (`PrepareForUpdate`), on the main resource or the
     /// named subresource. Keeping `status` on the main resource, keeping all else on `status`,
-    /// and raising `metadata.generation` when `spec` changed are done generically.
+    /// and raising `metadata.generation` (see [`crate::generation`]) are done generically.
     pub prepare_update: fn(object: &mut Value, old: &Value, subresource: &str),
     /// Rules of the kind for new objects; generic metadata rules and schema conformance are
     /// checked elsewhere.

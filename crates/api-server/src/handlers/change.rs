@@ -13,6 +13,7 @@ use crate::server::{Server, store_status};
 use admission::Operation;
 use model::Value;
 use model::apply::{Manager, track_update};
+use model::generation;
 use model::meta;
 use model::status::Status;
 use model::validation;
@@ -55,8 +56,14 @@ pub async fn commit(
     carry(served, &mut new, &old)?;
     new = admit(server, ctx, served, new, &old, change)?;
     (served.stored.behavior.prepare_update)(&mut new, &old, change.subresource);
+    if strategy::records_requestor(&served.stored) && !change.subresource.is_empty() {
+        let now = clock::timestamp(clock::now());
+        model::kinds::certificates::stamp_conditions(&mut new, &old, &now);
+    }
     server.schema.complete(&served.stored_schema, &mut new);
-    raise_generation(served, &mut new, &old, change.subresource);
+    if let Some(raised) = generation::raised(&served.stored, &new, &old, change.subresource) {
+        meta::set(&mut new, &["metadata", "generation"], raised);
+    }
     let errors = validation::validate_update(&served.stored, &new, &old, change.subresource);
     if !errors.is_empty() {
         let resource = &served.resource;
@@ -279,26 +286,6 @@ fn accept(
     ctx.audit_annotations.append(&mut notes);
     verdict?;
     Ok(object)
-}
-
-/// Raises the generation if the change is one of what is wanted.
-fn raise_generation(served: &Served, new: &mut Value, old: &Value, subresource: &str) {
-    if !served.stored.generation || subresource == "status" {
-        return;
-    }
-    let wanted = |object: &Value| {
-        let fields = object.as_object().into_iter().flatten();
-        fields
-            .filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status"))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect::<Vec<_>>()
-    };
-    if wanted(new) != wanted(old) {
-        let generation = meta::at(old, &["metadata", "generation"])
-            .and_then(Value::as_i64)
-            .unwrap_or(0);
-        meta::set(new, &["metadata", "generation"], generation + 1);
-    }
 }
 
 /// Whether the change takes away the last thing that held back the object's deletion.

@@ -40,6 +40,8 @@ const USAGES: &[&str] = &[
 ];
 /// Conditions that are only ever true.
 const FINAL: [&str; 3] = ["Approved", "Denied", "Failed"];
+/// Those of them that are an approver's.
+const DECISIONS: [&str; 2] = ["Approved", "Denied"];
 const LEGACY_SIGNER: &str = "kubernetes.io/legacy-unknown";
 const SIGNER_MAX: usize = 571;
 
@@ -73,18 +75,65 @@ pub fn set_requestor(request: &mut Value, user: &UserInfo) {
     }
 }
 
-/// The request itself never changes; of its status, `approval` changes the conditions only.
+/// The request itself never changes; of its status, `approval` changes the conditions only, and
+/// `status` cannot reword a decision that was made.
 fn prepare_update(request: &mut Value, old: &Value, subresource: &str) {
     if let Some(spec) = old.get("spec") {
         meta::set(request, &["spec"], spec.clone());
     }
-    if subresource == "approval" {
-        let conditions = meta::remove(request, &["status", "conditions"]);
-        let status = old.get("status").cloned().unwrap_or_else(|| json!({}));
-        meta::set(request, &["status"], status);
-        meta::remove(request, &["status", "conditions"]);
-        if let Some(conditions) = conditions {
-            meta::set(request, &["status", "conditions"], conditions);
+    match subresource {
+        "approval" => {
+            let conditions = meta::remove(request, &["status", "conditions"]);
+            let status = old.get("status").cloned().unwrap_or_else(|| json!({}));
+            meta::set(request, &["status"], status);
+            meta::remove(request, &["status", "conditions"]);
+            if let Some(conditions) = conditions {
+                meta::set(request, &["status", "conditions"], conditions);
+            }
+        }
+        "status" => {
+            for kind in DECISIONS {
+                keep_decision(request, old, kind);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Puts the old conditions of a type in the place of the new ones, if there are as many.
+fn keep_decision(request: &mut Value, old: &Value, kind: &str) {
+    let before = of_type(old, kind);
+    if before.is_empty() || of_type(request, kind).len() != before.len() {
+        return;
+    }
+    let conditions = request.pointer_mut("/status/conditions");
+    let now = conditions.and_then(Value::as_array_mut);
+    let now = now
+        .into_iter()
+        .flatten()
+        .filter(|c| text(c, "type") == kind);
+    for (condition, before) in now.zip(before) {
+        condition.clone_from(before);
+    }
+}
+
+/// Writes the times into the conditions of a changed request that came without: `now` (RFC 3339)
+/// for when a condition was last touched, and for when it last turned what it was before if it
+/// still says the same.
+pub fn stamp_conditions(request: &mut Value, old: &Value, now: &str) {
+    let conditions = request.pointer_mut("/status/conditions");
+    let conditions = conditions.and_then(Value::as_array_mut);
+    for condition in conditions.into_iter().flatten() {
+        if text(condition, "lastTransitionTime").is_empty() {
+            let turned = of_type(old, text(condition, "type"))
+                .into_iter()
+                .filter(|before| text(before, "status") == text(condition, "status"))
+                .map(|before| text(before, "lastTransitionTime"))
+                .find(|time| !time.is_empty());
+            meta::set(condition, &["lastTransitionTime"], turned.unwrap_or(now));
+        }
+        if text(condition, "lastUpdateTime").is_empty() {
+            meta::set(condition, &["lastUpdateTime"], now);
         }
     }
 }
@@ -249,7 +298,7 @@ fn validate_update(request: &Value, old: &Value, subresource: &str) -> ErrorList
         }
     }
     if subresource != "approval" {
-        for kind in ["Approved", "Denied"] {
+        for kind in DECISIONS {
             let (new, before) = (of_type(request, kind), of_type(old, kind));
             if new.len() > before.len() {
                 let detail = format!("updates may not add a condition of type {kind:?}");

@@ -104,9 +104,8 @@ impl Cluster {
         config
             .virtuals
             .push(Arc::new(TokenRequests::new(issuer.clone())));
-        config
-            .endpoints
-            .push(Arc::new(IssuerDiscovery::new(&issuer, ISSUER)));
+        let discovery = Arc::new(IssuerDiscovery::new(issuer.clone()));
+        config.endpoints.push(discovery.clone());
         let operations = Operations::attach(&mut config, arguments, &data, [])?;
         let mut handle = config.start().await?;
         objects.set(Arc::new(CacheObjects(handle.server().cache().clone())));
@@ -123,6 +122,7 @@ impl Cluster {
         let mut workers =
             workers::start(&handle, arguments, &data, &store, &issuer, pki.ca_pem()).await?;
         let url = format!("https://{}", reachable(bound));
+        discovery.found_at(&url);
         identity::write_private(&data.endpoint(), url.as_bytes())?;
         let kubeconfig = arguments
             .kubeconfig_out

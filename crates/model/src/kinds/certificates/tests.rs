@@ -189,3 +189,47 @@ fn the_requestor_is_who_asks() {
     assert_eq!(request["spec"]["groups"], json!(["dev"]));
     assert!(request["spec"].get("uid").is_none());
 }
+
+#[test]
+fn conditions_get_their_times() {
+    let old = with(
+        &["status", "conditions"],
+        json!([{"type": "Approved", "status": "True", "lastTransitionTime": "T1"}]),
+    );
+    let mut new = with(
+        &["status", "conditions"],
+        json!([
+            {"type": "Approved", "status": "True"},
+            {"type": "Failed", "status": "True"},
+            {"type": "x", "status": "False", "lastUpdateTime": "T2", "lastTransitionTime": "T3"},
+        ]),
+    );
+    stamp_conditions(&mut new, &old, "now");
+    let times = |i: usize| {
+        let condition = &new["status"]["conditions"][i];
+        (
+            condition["lastTransitionTime"].clone(),
+            condition["lastUpdateTime"].clone(),
+        )
+    };
+    assert_eq!(times(0), ("T1".into(), "now".into()));
+    assert_eq!(times(1), ("now".into(), "now".into()));
+    assert_eq!(times(2), ("T3".into(), "T2".into()));
+}
+
+#[test]
+fn a_signer_does_not_reword_the_decision() {
+    let prepare = crate::kinds::behavior(KIND.0, KIND.1).prepare_update;
+    let old = with(&["status", "conditions"], json!([condition("Approved")]));
+    let mut reworded = condition("Approved");
+    reworded["reason"] = "Other".into();
+    let mut new = with(&["status", "conditions"], json!([condition("x"), reworded]));
+    prepare(&mut new, &old, "status");
+    assert_eq!(
+        new["status"]["conditions"],
+        json!([condition("x"), condition("Approved")])
+    );
+    let mut none = request();
+    prepare(&mut none, &old, "status");
+    assert_eq!(none, request());
+}
