@@ -6,7 +6,7 @@ use crate::pki::PkiError;
 use crate::{Sensitive, jwt};
 use model::user::SERVICE_ACCOUNT_PREFIX;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// The lifetime that the ServiceAccount admission plugin asks for. Clients from before bound
 /// tokens never reload theirs, so such a token lives longer and tells when it should have been
@@ -19,7 +19,8 @@ const EXTENDED_SECONDS: i64 = 365 * 24 * 3600;
 pub struct TokenIssuer {
     issuer: String,
     api_audiences: Vec<String>,
-    keys: Arc<ServiceAccountKeys>,
+    /// Clones share them, so that all take part in a rotation.
+    keys: Arc<RwLock<Arc<ServiceAccountKeys>>>,
 }
 
 /// The object that a token lives and dies with.
@@ -74,7 +75,7 @@ impl TokenIssuer {
         Self {
             issuer: issuer.to_owned(),
             api_audiences,
-            keys,
+            keys: Arc::new(RwLock::new(keys)),
         }
     }
 
@@ -89,8 +90,15 @@ impl TokenIssuer {
     }
 
     /// The keys.
-    pub fn keys(&self) -> &Arc<ServiceAccountKeys> {
-        &self.keys
+    pub fn keys(&self) -> Arc<ServiceAccountKeys> {
+        // A key set is put there whole, so it is sound whoever panicked.
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&keys)
+    }
+
+    /// Signs and verifies with `keys` from now on, here and in every clone of this issuer.
+    pub fn replace_keys(&self, keys: Arc<ServiceAccountKeys>) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
     /// Issues a token from `now` on. As upstream, a pod's token for the API with the lifetime
@@ -136,7 +144,7 @@ impl TokenIssuer {
             sub: subject(spec.namespace, &spec.service_account.name),
         };
         Ok(IssuedToken {
-            token: jwt::sign(&self.keys, &claims)?,
+            token: jwt::sign(&self.keys(), &claims)?,
             expires,
             id,
         })
@@ -158,13 +166,13 @@ impl TokenIssuer {
             uid: service_account.uid.clone(),
             sub: subject(namespace, &service_account.name),
         };
-        jwt::sign(&self.keys, &claims)
+        jwt::sign(&self.keys(), &claims)
     }
 
     /// The document at `/.well-known/openid-configuration`, with the key set at `jwks_uri`.
     pub fn discovery(&self, jwks_uri: &str) -> Value {
-        let mut algorithms: Vec<&str> = self
-            .keys
+        let keys = self.keys();
+        let mut algorithms: Vec<&str> = keys
             .verification_keys()
             .iter()
             .map(|k| k.algorithm().name())
@@ -182,7 +190,8 @@ impl TokenIssuer {
 
     /// The document at `/openid/v1/jwks`.
     pub fn jwks(&self) -> Value {
-        let keys = self.keys.verification_keys();
+        let keys = self.keys();
+        let keys = keys.verification_keys();
         json!({"keys": keys.iter().map(crate::VerificationKey::jwk).collect::<Vec<_>>()})
     }
 }

@@ -209,15 +209,17 @@ impl ServiceAccountKeys {
         Ok(keys)
     }
 
-    /// Puts a new signing key in place of the present one, which goes on verifying. Running
-    /// servers take note when they are started again.
-    pub fn rotate(directory: &Path) -> Result<(), PkiError> {
+    /// Puts a new signing key in place of the present one, which goes on verifying, and returns
+    /// the keys as they are then. Servers take note when they are started again, or when the new
+    /// keys are given to their issuer. Cut short, it leaves the old key signing.
+    pub fn rotate(directory: &Path) -> Result<Self, PkiError> {
         let keys = Self::open(directory)?;
         if let Some(old) = keys.public.first() {
             let name = format!("{VERIFYING_PREFIX}{}{VERIFYING_SUFFIX}", old.id);
             files::write_public(&directory.join(name), old.pem().as_bytes())?;
         }
-        make(&directory.join(SIGNING)).map(|_| ())
+        make(&directory.join(SIGNING))?;
+        Self::open(directory)
     }
 
     /// Keys that sign and verify with the private key in `pem` (PKCS#8). The error says what is

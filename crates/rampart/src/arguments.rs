@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// Encryption of stored objects
     #[command(subcommand)]
     Encryption(Encryption),
+    /// Keys of service-account tokens
+    #[command(subcommand)]
+    ServiceaccountKeys(ServiceaccountKeys),
     /// Print a completion script for a shell
     Completion {
         /// The shell
@@ -174,6 +177,21 @@ pub(crate) enum Encryption {
         data: DataDir,
     },
     /// Show which keys there are
+    Status {
+        #[command(flatten)]
+        data: DataDir,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceaccountKeys {
+    /// Sign with a new key, also while the cluster runs; tokens of the old keys stay good until
+    /// they expire
+    Rotate {
+        #[command(flatten)]
+        data: DataDir,
+    },
+    /// Show which keys there are, the one that signs first
     Status {
         #[command(flatten)]
         data: DataDir,

@@ -4,6 +4,7 @@ mod backup;
 mod completion;
 mod encryption;
 mod kubeconfig;
+mod serviceaccount_keys;
 mod up;
 
 use crate::arguments::{Arguments, Command};
@@ -21,6 +22,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Encryption(arguments) => encryption::run(&arguments),
+        Command::ServiceaccountKeys(arguments) => serviceaccount_keys::run(&arguments),
         Command::Completion { shell } => completion::completion(shell),
         Command::Manual { directory } => completion::manual(&directory),
     }

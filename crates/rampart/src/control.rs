@@ -3,6 +3,7 @@
 
 use crate::data_dir::DataDir;
 use crate::store::Store;
+use crate::token_keys::TokenKeys;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
@@ -22,6 +23,18 @@ pub(crate) enum Order {
     Rotate,
     /// Name the keys.
     Keys,
+    /// Sign service-account tokens with a new key.
+    RotateTokenKeys,
+    /// Name the keys of service-account tokens.
+    TokenKeys,
+}
+
+/// What orders are carried out on.
+pub(crate) struct Subject {
+    /// The store.
+    pub(crate) store: Arc<Store>,
+    /// The keys of service-account tokens.
+    pub(crate) tokens: TokenKeys,
 }
 
 impl Order {
@@ -31,6 +44,8 @@ impl Order {
             Self::Restore(file) => json!({ "order": "restore", "file": file }),
             Self::Rotate => json!({ "order": "rotate" }),
             Self::Keys => json!({ "order": "keys" }),
+            Self::RotateTokenKeys => json!({ "order": "rotate-token-keys" }),
+            Self::TokenKeys => json!({ "order": "token-keys" }),
         }
     }
 
@@ -42,32 +57,35 @@ impl Order {
             "restore" => Some(Self::Restore(file()?)),
             "rotate" => Some(Self::Rotate),
             "keys" => Some(Self::Keys),
+            "rotate-token-keys" => Some(Self::RotateTokenKeys),
+            "token-keys" => Some(Self::TokenKeys),
             _ => None,
         }
     }
 
     /// Carries the order out.
-    pub(crate) async fn execute(&self, store: &Store) -> Result<String> {
+    pub(crate) async fn execute(&self, subject: &Subject) -> Result<String> {
+        let store = &subject.store;
         match self {
             Self::Backup(file) => store.backup(file).await,
             Self::Restore(file) => store.bring_back(file).await,
             Self::Rotate => store.rotate().await,
             Self::Keys => Ok(store.key_names().await),
+            Self::RotateTokenKeys => subject.tokens.rotate(),
+            Self::TokenKeys => subject.tokens.names(),
         }
     }
 }
 
 /// Takes orders for ever.
-pub(crate) fn listen(
-    data: &DataDir,
-    store: Arc<Store>,
-) -> Result<impl Future<Output = ()> + use<>> {
+pub(crate) fn listen(data: &DataDir, subject: Subject) -> Result<impl Future<Output = ()> + use<>> {
     let path = data.control();
     // The store is locked by this process, so a socket that is there is a dead one's.
     let _ = std::fs::remove_file(&path);
     let listener =
         UnixListener::bind(&path).with_context(|| format!("cannot make {}", path.display()))?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    let subject = Arc::new(subject);
     Ok(async move {
         loop {
             let stream = match listener.accept().await {
@@ -77,9 +95,9 @@ pub(crate) fn listen(
                     continue;
                 }
             };
-            let store = Arc::clone(&store);
+            let subject = Arc::clone(&subject);
             tokio::spawn(async move {
-                if let Err(error) = answer(stream, &store).await {
+                if let Err(error) = answer(stream, &subject).await {
                     tracing::warn!(%error, "an order was not answered");
                 }
             });
@@ -87,7 +105,7 @@ pub(crate) fn listen(
     })
 }
 
-async fn answer(stream: UnixStream, store: &Store) -> Result<()> {
+async fn answer(stream: UnixStream, subject: &Subject) -> Result<()> {
     let mut stream = BufReader::new(stream);
     let mut line = String::new();
     stream.read_line(&mut line).await?;
@@ -96,7 +114,7 @@ async fn answer(stream: UnixStream, store: &Store) -> Result<()> {
         .and_then(|value| Order::decode(&value));
     let answer = match order {
         None => json!({ "error": "this order is not known; is it from another version?" }),
-        Some(order) => match order.execute(store).await {
+        Some(order) => match order.execute(subject).await {
             Ok(text) => json!({ "done": text }),
             Err(error) => json!({ "error": format!("{error:#}") }),
         },
@@ -148,9 +166,13 @@ pub(crate) fn give(data: &DataDir, order: &Order) -> Result<String> {
         if !crate::store::exists(data) {
             bail!("there is no cluster in {}", data.path().display());
         }
-        let store = Store::open(data, None)?;
-        let result = order.execute(&store).await;
-        store.close().await;
+        // The store's lock keeps a cluster from coming up meanwhile.
+        let subject = Subject {
+            store: Arc::new(Store::open(data, None)?),
+            tokens: TokenKeys::at_rest(data),
+        };
+        let result = order.execute(&subject).await;
+        subject.store.close().await;
         result
     })
 }

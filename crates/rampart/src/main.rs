@@ -6,6 +6,7 @@ mod commands;
 mod control;
 mod data_dir;
 mod store;
+mod token_keys;
 
 use clap::Parser;
 use std::process::ExitCode;

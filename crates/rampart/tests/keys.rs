@@ -9,6 +9,7 @@
 
 mod support;
 
+use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use support::{Cluster, kubectls};
@@ -171,4 +172,77 @@ fn a_data_directory_has_one_master() {
     assert_eq!(refused.status.code(), Some(2));
     let why = String::from_utf8_lossy(&refused.stderr);
     assert!(why.contains("was not made by this store"), "{why}");
+}
+
+#[test]
+fn token_keys_are_rotated_while_the_cluster_runs() {
+    let program = kubectls().remove(0);
+    let cluster = Cluster::start();
+    let data = cluster.data().display().to_string();
+    let keys = |cluster: &Cluster, verb: &str| {
+        let done = cluster.rampart(&["serviceaccount-keys", verb, "--data-dir", &data]);
+        assert!(done.status.success(), "{done:?}");
+        let text = String::from_utf8_lossy(&done.stdout).into_owned();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let post = |cluster: &Cluster, path: &str, body: Value| {
+        let file = cluster.scratch().join("body.json");
+        std::fs::write(&file, body.to_string()).expect("written");
+        let file = file.display().to_string();
+        let kubectl = cluster.kubectl(&program);
+        let answer = kubectl.ok(&["create", "--raw", path, "-f", &file]);
+        serde_json::from_str::<Value>(&answer).expect("JSON")
+    };
+    let token = |cluster: &Cluster| {
+        let path = "/api/v1/namespaces/default/serviceaccounts/default/token";
+        let body = json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+            "spec": {"expirationSeconds": 3600},
+        });
+        let answer = post(cluster, path, body);
+        answer["status"]["token"]
+            .as_str()
+            .expect("a token")
+            .to_owned()
+    };
+    let good = |cluster: &Cluster, token: &str| {
+        let path = "/apis/authentication.k8s.io/v1/tokenreviews";
+        let body = json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview",
+            "spec": {"token": token},
+        });
+        post(cluster, path, body)["status"]["authenticated"] == true
+    };
+    let raw = |path: &str| {
+        let answer = cluster.kubectl(&program).ok(&["get", "--raw", path]);
+        serde_json::from_str::<Value>(&answer).expect("JSON")
+    };
+    let found = raw("/.well-known/openid-configuration");
+    assert_eq!(found["jwks_uri"], format!("{}/openid/v1/jwks", cluster.url));
+    let before = keys(&cluster, "status");
+    assert_eq!(before.len(), 1, "{before:?}");
+    let old = token(&cluster);
+    let after = keys(&cluster, "rotate");
+    assert_eq!(after.len(), 2, "{after:?}");
+    assert_eq!(after, keys(&cluster, "status"));
+    assert!(
+        after[0].ends_with("signs") && after[1].ends_with("verifies"),
+        "{after:?}"
+    );
+    assert_eq!(before[0].split(' ').next(), after[1].split(' ').next());
+    let new = token(&cluster);
+    let header = |token: &str| token.split('.').next().unwrap_or_default().to_owned();
+    assert_ne!(header(&old), header(&new), "the header names the key");
+    assert!(good(&cluster, &old) && good(&cluster, &new));
+    let shown = raw("/openid/v1/jwks");
+    assert_eq!(shown["keys"].as_array().map(Vec::len), Some(2), "{shown}");
+    // The same keys are there after a restart, and the old one goes when its file goes.
+    let cluster = cluster.kill_and_restart();
+    assert_eq!(after, keys(&cluster, "status"));
+    assert!(good(&cluster, &old) && good(&cluster, &new));
+    let id = after[1].split(' ').next().unwrap_or_default();
+    let file = cluster.data().join(format!("pki/sa-{id}.pub"));
+    std::fs::remove_file(file).expect("there");
+    let cluster = cluster.kill_and_restart();
+    assert!(!good(&cluster, &old) && good(&cluster, &new));
 }

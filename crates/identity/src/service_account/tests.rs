@@ -498,7 +498,7 @@ proptest::proptest! {
             claims.into_iter().map(|(k, v)| (k, v.into())).collect();
         for issuer in [ISSUER, "kubernetes/serviceaccount"] {
             claims.insert("iss".to_owned(), issuer.into());
-            let token = crate::jwt::sign(w.issuer.keys(), &claims).unwrap();
+            let token = crate::jwt::sign(&w.issuer.keys(), &claims).unwrap();
             proptest::prop_assert!(w.tokens.identify(token.expose(), &[]).is_err());
         }
     }

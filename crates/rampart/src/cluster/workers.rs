@@ -2,8 +2,10 @@
 
 use super::identities;
 use crate::arguments::{Node, Up};
+use crate::control::Subject;
 use crate::data_dir::DataDir;
 use crate::store::Store;
+use crate::token_keys::TokenKeys;
 use anyhow::Result;
 use api_server::Handle;
 use cluster_api::ResourceRef;
@@ -90,7 +92,11 @@ pub(super) async fn start(
         controllers.add(node.run());
     }
     controllers.add(compact(Arc::clone(store), arguments.history));
-    controllers.add(crate::control::listen(data, Arc::clone(store))?);
+    let subject = Subject {
+        store: Arc::clone(store),
+        tokens: TokenKeys::in_use(data, issuer.clone()),
+    };
+    controllers.add(crate::control::listen(data, subject)?);
     Ok(controllers)
 }
 
