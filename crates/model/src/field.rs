@@ -151,6 +151,11 @@ impl FieldError {
         Self::build(ErrorKind::Invalid, path, Some(value.into()), detail)
     }
 
+    /// A value breaks its rule, and showing it would not help.
+    pub fn invalid_unshown(path: &Path, detail: impl Into<String>) -> Self {
+        Self::build(ErrorKind::Invalid, path, None, detail)
+    }
+
     /// A value of the wrong JSON type.
     pub fn type_invalid(path: &Path, value: impl Into<Value>, detail: impl Into<String>) -> Self {
         Self::build(ErrorKind::TypeInvalid, path, Some(value.into()), detail)

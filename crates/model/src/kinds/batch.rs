@@ -5,7 +5,9 @@ mod indexes;
 mod job;
 mod job_policies;
 mod job_spec;
+mod job_status;
 mod schedule;
+mod zones;
 
 use crate::resource::Behavior;
 

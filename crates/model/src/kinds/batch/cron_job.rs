@@ -1,6 +1,6 @@
 //! CronJobs.
 
-use super::{job_policies, job_spec, schedule};
+use super::{job_policies, job_spec, schedule, zones};
 use crate::field::ErrorList;
 use crate::kinds::core::fill;
 use crate::kinds::neutral;
@@ -111,7 +111,7 @@ fn validate_schedule(spec: &Value, old: Option<&Value>, at: &At<'_>, errors: &mu
     }
 }
 
-/// Reports what cannot be the name of a time zone. Whether there is such a zone is not known here.
+/// Reports what is not the name of a time zone.
 fn time_zone(zone: Option<&str>, at: &At<'_>, errors: &mut ErrorList) {
     let Some(zone) = zone else { return };
     if zone.is_empty() {
@@ -129,13 +129,18 @@ fn time_zone(zone: Option<&str>, at: &At<'_>, errors: &mut ErrorList) {
     };
     if zone.split('/').any(odd) {
         errors.invalid(at, zone, format!("unknown time zone {zone}"));
-    } else if zone.eq_ignore_ascii_case("local") {
+        return;
+    }
+    if zone.eq_ignore_ascii_case("local") {
         errors.invalid(
             at,
             zone,
             "timeZone must be an explicit time zone as defined in \
              https://www.iana.org/time-zones",
         );
+    }
+    if let Err(why) = zones::check(zone) {
+        errors.invalid(at, zone, why);
     }
 }
 

@@ -1,10 +1,10 @@
 //! Jobs: their defaults, the selector they are given, and what of them may change.
 
-use super::{job_policies, job_spec};
+use super::{job_policies, job_spec, job_status};
 use crate::field::ErrorList;
 use crate::kinds::core::fill;
 use crate::kinds::neutral;
-use crate::kinds::workload::{self, counts, field};
+use crate::kinds::workload::{self, field};
 use crate::resource::Behavior;
 use crate::selector::LabelSelector;
 use crate::validation::at::{At, Report};
@@ -164,12 +164,10 @@ fn validate_spec(spec: &Value, errors: &mut ErrorList) {
 }
 
 fn validate_update(job: &Value, old: &Value, subresource: &str) -> ErrorList {
-    let mut errors = ErrorList::new();
     if subresource == "status" {
-        let keys = ["active", "succeeded", "failed", "ready", "terminating"];
-        counts(field(job, "status"), &keys, &At::of("status"), &mut errors);
-        return errors;
+        return job_status::validate_update(job, old);
     }
+    let mut errors = ErrorList::new();
     let at = At::of("spec");
     let (spec, old_spec) = (field(job, "spec"), field(old, "spec"));
     validate_spec(spec, &mut errors);

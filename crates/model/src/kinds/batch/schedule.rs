@@ -1,6 +1,8 @@
 //! The syntax of schedules: five cron fields or a descriptor such as `@daily`, with the messages
 //! of the parser that upstream uses.
 
+use super::zones;
+
 /// A field of a schedule: its bounds and the names of its values.
 struct Field {
     low: u32,
@@ -52,6 +54,8 @@ pub(super) fn check(schedule: &str) -> Result<(), String> {
             let zone = zone.split_once('=').map_or("", |(_, name)| name);
             return Err(format!("provided bad location {zone}: no schedule follows"));
         }
+        let zone = zone.split_once('=').map_or("", |(_, name)| name);
+        zones::check(zone).map_err(|why| format!("provided bad location {zone}: {why}"))?;
         rest = after.trim();
     }
     if rest.starts_with('@') {
@@ -235,6 +239,10 @@ mod tests {
             (
                 "x * * * *",
                 "failed to parse int from x: strconv.Atoi: parsing \"x\": invalid syntax",
+            ),
+            (
+                "CRON_TZ=Mars/Base 0 0 * * *",
+                "provided bad location Mars/Base: unknown time zone Mars/Base",
             ),
             ("@never", "unrecognized descriptor: @never"),
             (

@@ -322,6 +322,14 @@ fn cron_jobs() {
         ),
         (json!({"timeZone": "Europe/Berlin"}), ""),
         (
+            json!({"timeZone": "Europe/Atlantis"}),
+            "spec.timeZone: Invalid value: \"Europe/Atlantis\": unknown time zone Europe/Atlantis",
+        ),
+        (
+            json!({"timeZone": "Local"}),
+            "spec.timeZone: Invalid value: \"Local\": timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones",
+        ),
+        (
             json!({"timeZone": "../x"}),
             "spec.timeZone: Invalid value: \"../x\": unknown time zone ../x",
         ),
