@@ -186,13 +186,12 @@ pub fn decode_yaml(data: &[u8]) {
         assert!(depth(&decoded.value) <= MAX_DEPTH, "nested too deep");
         let _ = meta::name(&decoded.value);
     }
-    if let Ok(text) = std::str::from_utf8(data) {
-        for document in decode::documents(text).flatten() {
-            assert!(
-                depth(&document.decoded.value) <= MAX_DEPTH,
-                "nested too deep"
-            );
-        }
+    for document in decode::documents(data).flatten() {
+        assert!(
+            depth(&document.decoded.value) <= MAX_DEPTH,
+            "nested too deep"
+        );
+        assert!(data.get(document.bytes).is_some(), "outside of the file");
     }
 }
 

@@ -11,10 +11,11 @@ mod scalar;
 mod split;
 mod yaml;
 
-pub use position::{Position, Positions};
+pub use position::{Position, Positions, Span};
 
 use crate::Value;
 use json::Fractions;
+use std::borrow::Cow;
 
 /// How deep lists and objects may nest. Upstream stops at 10,000; nothing that means anything
 /// nests a hundredth of that, and every recursion over an object is bounded by this one number. It
@@ -72,6 +73,8 @@ pub struct Document {
     pub decoded: Decoded,
     /// Where each of its fields stands in the file.
     pub positions: Positions,
+    /// The bytes of the file that it was read from, with the comments and the `---` before it.
+    pub bytes: std::ops::Range<usize>,
 }
 
 /// Decodes one document: a request body. Of several YAML documents the first is read, as upstream.
@@ -82,34 +85,74 @@ pub fn decode(bytes: &[u8], format: Format) -> Result<Decoded, DecodeError> {
             Err(_) => json::parse(&String::from_utf8_lossy(bytes), Fractions::Kept),
         },
         Format::Yaml => {
-            let text = std::str::from_utf8(bytes).map_err(|e| not_utf8(bytes, e.valid_up_to()))?;
-            let first = split::chunks(text).next().unwrap_or_default();
-            match plain_json(first.text) {
+            let whole = split::Chunk {
+                bytes,
+                ..split::Chunk::default()
+            };
+            whole.text()?;
+            let first = split::chunks(bytes).next().unwrap_or_default();
+            let text = first.text()?;
+            match plain_json(text) {
                 Some(decoded) => Ok(decoded),
-                None => yaml::parse(&first, None),
+                None => yaml::parse(text, &first, None),
             }
         }
     }
 }
 
-/// The documents of a file of manifests (YAML, of which JSON is a part), with positions. Empty
-/// documents are passed over. A document that cannot be read is an error of its own; those after
-/// it are still read.
-pub fn documents(text: &str) -> impl Iterator<Item = Result<Document, DecodeError>> + '_ {
-    split::chunks(text).filter_map(|chunk| {
-        let mut positions = Positions::default();
-        match yaml::parse(&chunk, Some(&mut positions)) {
-            Ok(decoded) if decoded.value.is_null() => None,
-            Ok(decoded) => Some(Ok(Document { decoded, positions })),
-            Err(error) => match plain_json(chunk.text) {
-                Some(decoded) => Some(Ok(Document {
-                    decoded,
-                    positions: Positions::default(),
-                })),
-                None => Some(Err(error)),
-            },
+/// The documents of a file of manifests (YAML, of which JSON is a part, or a stream of JSON
+/// objects), with positions. Empty documents are passed over. A document that cannot be read, or
+/// that is not UTF-8, is an error of its own; those after it are still read.
+pub fn documents(file: &[u8]) -> impl Iterator<Item = Result<Document, DecodeError>> + '_ {
+    split::chunks(file)
+        .flat_map(|chunk| {
+            if chunk.bytes.trim_ascii_start().starts_with(b"{") {
+                split::json_stream(chunk)
+            } else {
+                vec![chunk]
+            }
+        })
+        .filter_map(|chunk| document(&chunk).transpose())
+}
+
+/// The document in `chunk`, if it is not empty.
+fn document(chunk: &split::Chunk<'_>) -> Result<Option<Document>, DecodeError> {
+    let text = chunk.text()?;
+    let mut positions = Positions::default();
+    let decoded = match yaml::parse(&without_tabs(text), chunk, Some(&mut positions)) {
+        Ok(decoded) => decoded,
+        Err(error) => {
+            positions = Positions::default();
+            plain_json(text).ok_or(error)?
         }
-    })
+    };
+    let end = chunk.bytes_before + chunk.bytes.len();
+    Ok((!decoded.value.is_null()).then_some(Document {
+        decoded,
+        positions,
+        bytes: chunk.bytes_before..end,
+    }))
+}
+
+/// JSON that is indented with tabs, which the YAML parser refuses, with spaces instead: they
+/// take the same room. Tabs inside of texts stay. Anything else is returned as it is.
+fn without_tabs(text: &str) -> Cow<'_, str> {
+    if !text.contains('\t') || !text.trim_start().starts_with(['{', '[']) {
+        return text.into();
+    }
+    let (mut in_text, mut escaped) = (false, false);
+    text.chars()
+        .map(|c| {
+            match c {
+                '\t' if !in_text => return ' ',
+                '"' if !escaped => in_text = !in_text,
+                _ => {}
+            }
+            escaped = c == '\\' && !escaped;
+            c
+        })
+        .collect::<String>()
+        .into()
 }
 
 /// JSON in the place of YAML, which it is a part of: what kubectl sends to apply. Reading it as
@@ -122,12 +165,6 @@ fn plain_json(text: &str) -> Option<Decoded> {
     json::parse(text, Fractions::Dropped)
         .ok()
         .filter(|decoded| decoded.duplicates.is_empty())
-}
-
-fn not_utf8(bytes: &[u8], at: usize) -> DecodeError {
-    let before = bytes.get(..at).unwrap_or_default();
-    let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-    DecodeError::new(format!("yaml: line {line}: invalid UTF-8"))
 }
 
 #[cfg(test)]

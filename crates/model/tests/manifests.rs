@@ -64,7 +64,7 @@ fn the_walk_through_fits_its_types() {
     let registry = Registry::builtin();
     let mut count = 0;
     for (file, text) in manifests() {
-        for document in documents(&text) {
+        for document in documents(text.as_bytes()) {
             let document = document.unwrap_or_else(|e| panic!("{file}: {e}"));
             let mut value = document.decoded.value;
             assert!(document.decoded.strict_errors.is_empty(), "{file}");
@@ -99,7 +99,7 @@ fn the_walk_through_fits_its_types() {
 fn positions_point_at_the_keys() {
     for (file, text) in manifests() {
         let lines: Vec<_> = text.lines().collect();
-        for document in documents(&text).flatten() {
+        for document in documents(text.as_bytes()).flatten() {
             let at = document.positions.field("kind").unwrap();
             let line = lines[at.line as usize - 1];
             let rest: String = line.chars().skip(at.column as usize - 1).collect();

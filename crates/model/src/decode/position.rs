@@ -9,6 +9,35 @@ pub struct Position {
     pub column: u32,
 }
 
+impl Position {
+    pub(super) fn new(line: usize, column: usize) -> Self {
+        Self {
+            line: u32::try_from(line).unwrap_or(u32::MAX),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// A stretch of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct Span {
+    /// Where it begins.
+    pub start: Position,
+    /// Where it ends: the place after its last character.
+    pub end: Position,
+    /// The byte of the file with which it begins.
+    pub first_byte: u32,
+    /// The byte of the file after its last.
+    pub end_byte: u32,
+}
+
+impl Span {
+    /// The bytes of the file.
+    pub fn bytes(&self) -> std::ops::Range<usize> {
+        self.first_byte as usize..self.end_byte as usize
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum Step {
     Root,
@@ -20,8 +49,8 @@ pub(super) enum Step {
 struct Node {
     step: Step,
     /// Of the key, or of the value where there is no key.
-    name: Position,
-    value: Position,
+    name: Span,
+    value: Span,
     first_child: Option<u32>,
     last_child: Option<u32>,
     next: Option<u32>,
@@ -40,8 +69,8 @@ impl Positions {
         &mut self,
         parent: Option<u32>,
         step: Step,
-        name: Position,
-        value: Position,
+        name: Span,
+        value: Span,
     ) -> Option<u32> {
         let id = u32::try_from(self.nodes.len()).ok()?;
         self.nodes.push(Node {
@@ -62,6 +91,23 @@ impl Positions {
         Some(id)
     }
 
+    /// Says where the value of a node ends, which is known only after it was read.
+    pub(super) fn end(&mut self, id: u32, end: Position, end_byte: u32) {
+        let Some(node) = self.get_mut(id) else { return };
+        node.value.end = end;
+        node.value.end_byte = end_byte;
+        // A value that is not there stands nowhere: right after its key.
+        if node.value.first_byte > end_byte {
+            node.value.first_byte = end_byte;
+            node.value.start = end;
+        }
+    }
+
+    /// Whether nothing is known: the document is JSON that only a JSON parser understands.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
     fn get(&self, id: u32) -> Option<&Node> {
         self.nodes.get(id as usize)
     }
@@ -74,21 +120,48 @@ impl Positions {
     /// in field errors: `spec.containers[0].image`, `metadata.labels[a.b/c]` or
     /// `metadata.labels.a.b/c`. The empty path is the document.
     pub fn field(&self, path: &str) -> Option<Position> {
+        self.field_span(path).map(|span| span.start)
+    }
+
+    /// The key of the field at `path`; of a list entry and of the document, the value.
+    pub fn field_span(&self, path: &str) -> Option<Span> {
         let (id, rest) = self.walk(path)?;
-        rest.is_empty().then(|| self.get(id).map(|n| n.name))?
+        let node = self.get(id).filter(|_| rest.is_empty())?;
+        Some(match node.step {
+            Step::Key(_) => node.name,
+            Step::Root | Step::Index(_) => node.value,
+        })
+    }
+
+    /// The value of the field at `path`. Of a block mapping or list it ends with the last value
+    /// in it; the value of an empty field is the empty place after its key.
+    pub fn value_span(&self, path: &str) -> Option<Span> {
+        let (id, rest) = self.walk(path)?;
+        self.get(id).filter(|_| rest.is_empty()).map(|n| n.value)
     }
 
     /// Where the value of the field at `path` begins.
     pub fn value(&self, path: &str) -> Option<Position> {
-        let (id, rest) = self.walk(path)?;
-        rest.is_empty().then(|| self.get(id).map(|n| n.value))?
+        self.value_span(path).map(|span| span.start)
     }
 
     /// Where the field at `path` stands, or else the innermost field around it that is there: the
     /// place to show for a field that is missing.
     pub fn nearest(&self, path: &str) -> Option<Position> {
         let (id, _) = self.walk(path)?;
-        self.get(id).map(|n| n.name)
+        self.get(id).map(|n| n.name.start)
+    }
+
+    /// The key (or list entry) of the innermost field on the way to `path` that is there, and
+    /// how many bytes of `path` lead to it: all of them if the field itself is there.
+    pub fn nearest_span(&self, path: &str) -> Option<(Span, usize)> {
+        let (id, rest) = self.walk(path)?;
+        let node = self.get(id)?;
+        let span = match node.step {
+            Step::Key(_) => node.name,
+            Step::Root | Step::Index(_) => node.value,
+        };
+        Some((span, path.len() - rest.len()))
     }
 
     /// Follows `path` as far as it goes; returns the last node and what is left.

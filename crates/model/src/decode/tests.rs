@@ -267,7 +267,7 @@ fn files_have_documents_with_positions() {
     let text = "# head\n---\nkind: A\nspec:\n  containers:\n  - name: x\n    image: \"i\"\n\
                 ---\n# nothing\n---\nbroken: [\n--- # third\nkind: B\nmetadata:\n  labels:\n    \
                 a.b/c: d\n    a: e\n...\nkind: C\n";
-    let found: Vec<_> = documents(text).collect();
+    let found: Vec<_> = documents(text.as_bytes()).collect();
     let kinds: Vec<_> = found
         .iter()
         .map(|d| d.as_ref().ok().map(|d| d.decoded.value["kind"].clone()))
@@ -299,6 +299,92 @@ fn files_have_documents_with_positions() {
 }
 
 #[test]
+fn fields_have_spans() {
+    for text in [
+        "---\n# ünïcode\n---\na: {b: ['x', \"ü\"]}\nc:\n- d: é\n  e: |\n    text\n  f:\n# end\ng: 1\n",
+        "{\n\t\"a\":\t{\"b\": [\"x\", \"ü\"]},\"c\":[\n{\"d\":\"é\",\"e\":\"text\\n\",\"f\":null}], \"g\": 1}",
+    ] {
+        for text in [
+            text.to_owned(),
+            text.replace('\n', "\r\n"),
+            format!("\u{feff}{text}"),
+            format!("{{\"z\": \"}}\"}} {text}"),
+        ] {
+            let Some(found) = documents(text.as_bytes())
+                .filter_map(Result::ok)
+                .find(|d| d.decoded.value.get("g").is_some())
+            else {
+                assert!(text.contains("--- ") || text.starts_with("{\"z"), "{text}");
+                continue;
+            };
+            assert_eq!(found.decoded.value["c"][0]["d"], "é", "{text}");
+            let slice = |span: Option<Span>| span.map(|s| &text[s.bytes()]);
+            let p = &found.positions;
+            for (path, key) in [("a", "a"), ("c[0].e", "e"), ("g", "g")] {
+                let key_text = slice(p.field_span(path)).unwrap();
+                assert_eq!(key_text.trim_matches('"'), key, "{text}");
+            }
+            assert_eq!(slice(p.value_span("a.b[0]")).unwrap().len(), 3, "{text}");
+            assert_eq!(slice(p.value_span("a.b[1]")), Some("\"ü\""), "{text}");
+            assert!(slice(p.value_span("a")).unwrap().ends_with("]}"), "{text}");
+            assert_eq!(
+                slice(p.value_span("c[0].d")).unwrap().trim_matches('"'),
+                "é"
+            );
+            assert_eq!(slice(p.value_span("g")), Some("1"), "{text}");
+            let list = slice(p.value_span("c")).unwrap();
+            assert!(!list.contains("end") && !list.contains('g'), "{list}");
+            for path in ["a", "a.b[1]", "c[0].d", "g"] {
+                let span = p.value_span(path).unwrap();
+                let line = text.lines().nth(span.start.line as usize - 1).unwrap();
+                let line = line.trim_start_matches('\u{feff}');
+                let rest: String = line.chars().skip(span.start.column as usize - 1).collect();
+                let first = slice(Some(span)).unwrap().lines().next().unwrap();
+                assert!(rest.starts_with(first), "{rest:?} {first:?}");
+            }
+            let (near, length) = p.nearest_span("c[0].x.y").unwrap();
+            assert_eq!((length, Some(near)), (4, p.field_span("c[0]")));
+        }
+    }
+}
+
+#[test]
+fn streams_of_json_are_documents() {
+    let text = "{\"a\": \"}{\"} {\"b\":\n [1]}\n{\"c\": 2}{\"d\": [}";
+    let found: Vec<_> = documents(text.as_bytes()).collect();
+    assert_eq!(found.len(), 4);
+    let second = found[1].as_ref().unwrap();
+    assert_eq!(second.decoded.value, json!({"b": [1]}));
+    assert_eq!(
+        second.positions.field("b"),
+        Some(Position {
+            line: 1,
+            column: 14
+        })
+    );
+    assert_eq!(
+        second.positions.field("b[0]"),
+        Some(Position { line: 2, column: 3 })
+    );
+    let third = found[2].as_ref().unwrap();
+    assert_eq!(
+        third.positions.value("c"),
+        Some(Position { line: 3, column: 7 })
+    );
+    assert_eq!(&text[third.bytes.clone()], "{\"c\": 2}");
+    assert_eq!(found[3].as_ref().unwrap_err().position.unwrap().line, 3);
+}
+
+#[test]
+fn what_is_not_utf_8_hides_nothing_else() {
+    let found: Vec<_> = documents(b"a: 1\n---\nb: \xff\n---\nc: 2\n").collect();
+    assert_eq!(found.len(), 3);
+    let error = found[1].as_ref().unwrap_err();
+    assert_eq!(error.position, Some(Position { line: 3, column: 4 }));
+    assert_eq!(found[2].as_ref().unwrap().decoded.value, json!({"c": 2}));
+}
+
+#[test]
 fn a_request_body_is_the_first_document() {
     assert_eq!(
         yaml_text("---\na: 1\n---\nb: 2\n").unwrap().value,
@@ -327,7 +413,7 @@ fn json_in_the_place_of_yaml() {
         twice.strict_errors,
         ["yaml: unmarshal errors:\n  line 2: key \"a\" already set in map"]
     );
-    let file: Vec<_> = documents("{\n\t\"kind\": \"\\ud83d\\ude00\"\n}").collect();
+    let file: Vec<_> = documents(b"{\n\t\"kind\": \"\\ud83d\\ude00\"\n}").collect();
     assert_eq!(file.len(), 1);
     assert_eq!(
         file[0].as_ref().unwrap().decoded.value,
@@ -401,7 +487,7 @@ mod properties {
             let _ = decode(&bytes, Format::Json);
             let _ = decode(&bytes, Format::Yaml);
             let text = String::from_utf8_lossy(&bytes);
-            for document in documents(&text).flatten() {
+            for document in documents(text.as_bytes()).flatten() {
                 let _ = document.positions.nearest("a.b[0]");
             }
         }
@@ -409,15 +495,15 @@ mod properties {
         #[test]
         fn no_yaml_makes_it_panic(text in r#"([a-c&*<!|>'"\[\]{},:# 0-9~-]|\n|  |- |: |---\n|<<: ){0,40}"#) {
             let _ = decode(text.as_bytes(), Format::Yaml);
-            let _ = documents(&text).count();
+            let _ = documents(text.as_bytes()).count();
         }
 
         #[test]
         fn yaml_reads_ascii_json(value in any_value()) {
             let text = serde_json::to_string(&value).unwrap();
             prop_assume!(text.bytes().all(|b| (0x20..0x7f).contains(&b)));
-            let chunk = split::chunks(&text).next().unwrap();
-            let decoded = yaml::parse(&chunk, None).unwrap();
+            let chunk = split::chunks(text.as_bytes()).next().unwrap();
+            let decoded = yaml::parse(chunk.text().unwrap(), &chunk, None).unwrap();
             prop_assert_eq!(&decoded.value, &without_fractions(&value));
             let decoded = decode(text.as_bytes(), Format::Yaml).unwrap();
             prop_assert_eq!(decoded.value, without_fractions(&value));
@@ -426,7 +512,7 @@ mod properties {
         #[test]
         fn every_document_is_found(count in 0_usize..8) {
             let text: String = (0..count).map(|i| format!("---\nnr: {i}\n")).collect();
-            let found: Vec<_> = documents(&text)
+            let found: Vec<_> = documents(text.as_bytes())
                 .map(|d| d.unwrap().decoded.value["nr"].as_u64().unwrap())
                 .collect();
             prop_assert_eq!(found, (0..count as u64).collect::<Vec<_>>());

@@ -1,10 +1,10 @@
 //! YAML to values, from the parser's events.
 
-use super::position::{Position, Positions, Step};
+use super::position::{self, Position, Positions, Step};
 use super::split::Chunk;
 use super::{DecodeError, Decoded, MAX_DEPTH, MAX_DUPLICATES, scalar};
 use crate::{Map, Value};
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -12,14 +12,24 @@ use std::fmt::Write;
 /// How many bytes (roughly) aliases may expand to.
 const MAX_ALIASED: usize = 8 << 20;
 
-/// Reads the first document of `chunk`; nothing at all is null.
+/// Reads the first document of `text`, which is `chunk`'s or stands for it byte by byte; nothing
+/// at all is null.
 pub(super) fn parse(
+    text: &str,
     chunk: &Chunk<'_>,
     positions: Option<&mut Positions>,
 ) -> Result<Decoded, DecodeError> {
     let mut reader = Reader {
-        parser: Parser::new_from_str(chunk.text),
+        parser: Parser::new_from_str(text),
         lines_before: chunk.lines_before,
+        columns_before: chunk.columns_before,
+        bytes: ByteCursor {
+            text,
+            before: chunk.bytes_before,
+            characters: 0,
+            bytes: 0,
+        },
+        last_end: Marker::new(0, 1, 0),
         anchors: HashMap::new(),
         open_anchors: Vec::new(),
         aliased: 0,
@@ -33,9 +43,9 @@ pub(super) fn parse(
             (Event::StreamEnd, _) => return Ok(Decoded::default()),
             (Event::StreamStart | Event::DocumentStart(_) | Event::Nothing, _) => {}
             (event, span) => {
-                let at = reader.position(span);
-                let place = reader.place(None, Step::Root, at, at);
+                let place = reader.place(None, Step::Root, span, span);
                 let value = reader.node(event, span, place, 0)?;
+                reader.end(place);
                 return Ok(reader.finish(value));
             }
         }
@@ -47,9 +57,45 @@ struct Anchor {
     size: usize,
 }
 
+/// Finds the bytes of characters. The parser counts characters and reads on, so that stepping
+/// from the last place asked for costs no more than reading.
+struct ByteCursor<'a> {
+    text: &'a str,
+    before: usize,
+    characters: usize,
+    bytes: usize,
+}
+
+impl ByteCursor<'_> {
+    /// The byte of the file at which the character stands that `characters` come before.
+    fn of(&mut self, characters: usize) -> u32 {
+        while self.characters < characters {
+            let rest = self.text.get(self.bytes..).unwrap_or_default();
+            let Some(next) = rest.chars().next() else {
+                break;
+            };
+            self.bytes += next.len_utf8();
+            self.characters += 1;
+        }
+        while self.characters > characters {
+            let before = self.text.get(..self.bytes).unwrap_or_default();
+            let Some(last) = before.chars().next_back() else {
+                break;
+            };
+            self.bytes -= last.len_utf8();
+            self.characters -= 1;
+        }
+        u32::try_from(self.before + self.bytes).unwrap_or(u32::MAX)
+    }
+}
+
 struct Reader<'a, 'p> {
     parser: Parser<'a, StrInput<'a>>,
     lines_before: usize,
+    columns_before: usize,
+    bytes: ByteCursor<'a>,
+    /// Where the last key or value ended.
+    last_end: Marker,
     anchors: HashMap<usize, Anchor>,
     open_anchors: Vec<usize>,
     aliased: usize,
@@ -88,16 +134,26 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn position(&self, span: Span) -> Position {
-        let line = span.start.line() + self.lines_before;
-        Position {
-            line: u32::try_from(line).unwrap_or(u32::MAX),
-            column: u32::try_from(span.start.col() + 1).unwrap_or(u32::MAX),
+    fn position(&self, at: Marker) -> Position {
+        let before = if at.line() == 1 {
+            self.columns_before
+        } else {
+            0
+        };
+        Position::new(at.line() + self.lines_before, at.col() + 1 + before)
+    }
+
+    fn span(&mut self, span: Span) -> position::Span {
+        position::Span {
+            start: self.position(span.start),
+            end: self.position(span.end),
+            first_byte: self.bytes.of(span.start.index()),
+            end_byte: self.bytes.of(span.end.index()),
         }
     }
 
     fn syntax(&self, error: &ScanError) -> DecodeError {
-        let at = self.position(Span::empty(*error.marker()));
+        let at = self.position(*error.marker());
         DecodeError {
             text: format!("yaml: line {}: {}", at.line, error.info()),
             position: Some(at),
@@ -107,18 +163,34 @@ impl<'a> Reader<'a, '_> {
     fn error(&self, span: Span, text: impl Into<String>) -> DecodeError {
         DecodeError {
             text: text.into(),
-            position: Some(self.position(span)),
+            position: Some(self.position(span.start)),
         }
     }
 
-    fn place(
-        &mut self,
-        parent: Option<u32>,
-        step: Step,
-        name: Position,
-        value: Position,
-    ) -> Option<u32> {
+    fn place(&mut self, parent: Option<u32>, step: Step, name: Span, value: Span) -> Option<u32> {
+        self.positions.as_ref()?;
+        let (name, value) = (self.span(name), self.span(value));
         self.positions.as_mut()?.add(parent, step, name, value)
+    }
+
+    /// Notes that the value at `place` was read.
+    fn end(&mut self, place: Option<u32>) {
+        let Some(place) = place else { return };
+        let (end, end_byte) = (
+            self.position(self.last_end),
+            self.bytes.of(self.last_end.index()),
+        );
+        if let Some(positions) = self.positions.as_mut() {
+            positions.end(place, end, end_byte);
+        }
+    }
+
+    /// Notes that something that can be seen was read: the ends of block mappings and lists, and
+    /// values that are not there, are empty.
+    fn saw(&mut self, span: Span) {
+        if span.start.index() < span.end.index() {
+            self.last_end = span.end;
+        }
     }
 
     fn node(
@@ -131,6 +203,7 @@ impl<'a> Reader<'a, '_> {
         if depth > MAX_DEPTH {
             return Err(self.error(span, format!("yaml: exceeded max depth of {MAX_DEPTH}")));
         }
+        self.saw(span);
         let (value, anchor) = match event {
             Event::Alias(id) => return self.alias(id, span),
             Event::Scalar(text, style, anchor, tag) => {
@@ -194,14 +267,15 @@ impl<'a> Reader<'a, '_> {
         loop {
             let (event, span) = self.next()?;
             if event == Event::SequenceEnd {
+                self.saw(span);
                 return Ok(Value::Array(items));
             }
-            let at = self.position(span);
             let index = items.len();
             let step = Step::Index(u32::try_from(index).unwrap_or(u32::MAX));
-            let here = self.place(place, step, at, at);
+            let here = self.place(place, step, span, span);
             self.path.push(Segment::Index(index));
             items.push(self.node(event, span, here, depth + 1)?);
+            self.end(here);
             self.path.pop();
         }
     }
@@ -212,20 +286,22 @@ impl<'a> Reader<'a, '_> {
         loop {
             let (event, key_span) = self.next()?;
             let is_merge = match &event {
-                Event::MappingEnd => break,
+                Event::MappingEnd => {
+                    self.saw(key_span);
+                    break;
+                }
                 Event::Scalar(text, ScalarStyle::Plain, _, None) => text == "<<",
                 _ => false,
             };
-            let key_at = self.position(key_span);
             let key = self
                 .node(event, key_span, None, depth + 1)
                 .and_then(|key| scalar::key(key).map_err(|text| self.error(key_span, text)))?;
             let (event, span) = self.next()?;
-            let at = self.position(span);
             let step = Step::Key(key.as_str().into());
-            let here = self.place(place, step, key_at, at);
+            let here = self.place(place, step, key_span, span);
             self.path.push(Segment::Key(key));
             let value = self.node(event, span, here, depth + 1)?;
+            self.end(here);
             let Some(Segment::Key(key)) = self.path.pop() else {
                 continue;
             };
@@ -234,7 +310,7 @@ impl<'a> Reader<'a, '_> {
                 continue;
             }
             if map.contains_key(&key) {
-                self.duplicate(&key, at);
+                self.duplicate(&key, self.position(span.start));
             }
             map.insert(key, value);
         }
