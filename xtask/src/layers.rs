@@ -11,7 +11,16 @@ use std::process::Command;
 const LAYERS: &[(u8, &[&str])] = &[
     (0, &["model"]),
     (1, &["rbac", "pod-resources", "scheduling"]),
-    (2, &["storage-api", "cluster-api", "admission", "reconcile"]),
+    (
+        2,
+        &[
+            "storage-api",
+            "cluster-api",
+            "admission",
+            "reconcile",
+            "snapshot",
+        ],
+    ),
     (
         3,
         &[
