@@ -100,6 +100,7 @@ pub const CASES: &[Case] = cases![
     writes::replacing_keeps_the_time_to_live,
     history::a_key_is_read_as_it_was,
     history::the_future_cannot_be_read,
+    history::a_scan_has_every_entry_once,
     history::ranges_are_in_order_and_below_their_prefix,
     history::pages_of_one_revision_fit_together,
     history::compaction_forgets_the_past_only,

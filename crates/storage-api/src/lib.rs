@@ -9,8 +9,8 @@
 pub mod contract;
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use futures::stream::BoxStream;
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{BoxStream, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,6 +91,17 @@ impl Event {
         }
     }
 }
+
+/// Everything below a prefix.
+pub struct Scan<'a> {
+    /// The revision as of which the entries are.
+    pub revision: Revision,
+    /// The entries, in pieces, each key once.
+    pub entries: BoxStream<'a, Result<Vec<Entry>>>,
+}
+
+/// Entries that a scan asks for at once where a store has no better way.
+const SCAN_PAGE: usize = 2000;
 
 /// A batch of changes in revision order. An empty batch is progress: everything up to `revision`
 /// has been delivered.
@@ -175,6 +186,30 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
         at: Option<Revision>,
     ) -> BoxFuture<'a, Result<Range>>;
+
+    /// All entries whose key starts with `prefix`, as of one revision, in pieces and in whatever
+    /// order the store reads them fastest. For filling caches.
+    fn scan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Scan<'a>>> {
+        async move {
+            let revision = self.revision().await?;
+            let pages = futures::stream::try_unfold(Some(None::<String>), move |next| async move {
+                let Some(start) = next else {
+                    return Ok(None);
+                };
+                let range = self
+                    .range(prefix, start.as_deref(), SCAN_PAGE, Some(revision))
+                    .await?;
+                // The key after the last one: the least text greater than it.
+                let last = range.entries.last();
+                let next = last.filter(|_| range.remaining > 0);
+                let next = next.map(|last| Some(format!("{}\0", last.key)));
+                Ok(Some((range.entries, next)))
+            });
+            let entries = pages.boxed();
+            Ok(Scan { revision, entries })
+        }
+        .boxed()
+    }
 
     /// Writes `value` at `key` if `expected` holds; durable once the future resolves. With `ttl`
     /// the entry is deleted (as a delete of its own, with its own revision) some time after that

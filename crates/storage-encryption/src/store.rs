@@ -8,7 +8,9 @@ use futures::{FutureExt, StreamExt};
 use parking_lot::RwLock;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use storage_api::{Entry, Event, Events, Expected, Range, Result, Revision, Store, StoreError};
+use storage_api::{
+    Entry, Event, Events, Expected, Range, Result, Revision, Scan, Store, StoreError,
+};
 
 /// A [`Store`] whose values are encrypted in the store below it. Keys and revisions are not.
 ///
@@ -181,6 +183,20 @@ impl<S: Store + ?Sized> Store for EncryptedStore<S> {
                 .map(|entry| open(&encryption, entry));
             range.entries = entries.collect::<Result<_>>()?;
             Ok(range)
+        }
+        .boxed()
+    }
+
+    fn scan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Scan<'a>>> {
+        async move {
+            let Scan { revision, entries } = self.inner.scan(prefix).await?;
+            let encryption = self.encryption();
+            let opened = entries.map(move |piece| {
+                let piece = piece?.into_iter().map(|entry| open(&encryption, entry));
+                piece.collect::<Result<Vec<_>>>()
+            });
+            let entries = opened.boxed();
+            Ok(Scan { revision, entries })
         }
         .boxed()
     }

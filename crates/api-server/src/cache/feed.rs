@@ -7,30 +7,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use storage_api::{Entry, Event, Events, Revision, StoreError};
+use storage_api::{Entry, Event, Events, Revision, Scan, StoreError};
 
-const LOAD_PAGE: usize = 2000;
 const RETRY: Duration = Duration::from_millis(200);
 
 impl Cache {
     /// Reads everything the store holds. Returns the revision from which to follow.
     pub async fn load(&self) -> Result<Revision, StoreError> {
-        let mut start: Option<String> = None;
-        let mut at = None;
-        loop {
-            let range = self
-                .store
-                .range(key::ROOT, start.as_deref(), LOAD_PAGE, at)
-                .await?;
-            at = Some(range.revision);
-            // The key after the last one: the least text greater than it.
-            start = range.entries.last().map(|e| format!("{}\0", e.key));
-            self.take_loaded(range.entries);
-            if range.remaining == 0 {
-                break;
-            }
+        let Scan {
+            revision,
+            mut entries,
+        } = self.store.scan(key::ROOT).await?;
+        while let Some(piece) = entries.next().await {
+            self.take_loaded(piece?);
         }
-        let revision = at.unwrap_or(0);
         for cache in self.resources.values() {
             cache.loaded(revision);
         }

@@ -2,6 +2,7 @@
 
 use super::{Broken, Outcome, Scene, ensure, ensure_eq};
 use crate::{Entry, Revision, StoreError};
+use futures::StreamExt;
 
 pub(super) async fn a_key_is_read_as_it_was(scene: Scene<'_>) -> Outcome {
     let before = scene.store.revision().await?;
@@ -64,6 +65,32 @@ fn is_future<T>(result: &crate::Result<T>, asked: Revision) -> bool {
 
 fn is_compacted<T>(result: &crate::Result<T>, asked: Revision) -> bool {
     matches!(result, Err(StoreError::Compacted { requested, .. }) if *requested == asked)
+}
+
+pub(super) async fn a_scan_has_every_entry_once(scene: Scene<'_>) -> Outcome {
+    for round in 0..3 {
+        for n in 0..150 {
+            scene.put(&format!("s/{n}"), &format!("{round}")).await?;
+        }
+    }
+    scene.delete("s/7").await?;
+    scene.put("other", "x").await?;
+    let prefix = scene.key("s/");
+    let scan = scene.store.scan(&prefix).await?;
+    // Not part of what is as of the scan's revision.
+    scene.put("s/later", "x").await?;
+    let range = scene
+        .store
+        .range(&prefix, None, 0, Some(scan.revision))
+        .await?;
+    let pieces: Vec<_> = scan.entries.collect().await;
+    let mut found = Vec::new();
+    for piece in pieces {
+        found.extend(piece?);
+    }
+    found.sort_by(|a, b| a.key.cmp(&b.key));
+    ensure_eq(found.len(), 149, "the entries of a scan")?;
+    ensure_eq(found, range.entries, "a scan and a range")
 }
 
 pub(super) async fn ranges_are_in_order_and_below_their_prefix(scene: Scene<'_>) -> Outcome {
