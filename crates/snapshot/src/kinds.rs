@@ -6,6 +6,7 @@ use model::resource::{Resource, Text};
 use model::{Value, meta};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// A kind of objects, whatever its version.
@@ -89,9 +90,9 @@ impl Kinds {
     /// Adds a kind, unless it is known already.
     pub fn learn(&mut self, kind: Kind) {
         let key = (kind.group.clone(), kind.kind.clone());
-        if !self.known.contains_key(&key) {
+        if let Entry::Vacant(place) = self.known.entry(key) {
             let kind = Arc::new(kind);
-            self.known.insert(key, Arc::clone(&kind));
+            place.insert(Arc::clone(&kind));
             self.learnt.push(kind);
         }
     }

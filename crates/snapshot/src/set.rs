@@ -22,6 +22,9 @@ pub enum Origin {
     Cluster,
 }
 
+/// The objects that carry a label, by its key and value.
+type LabelIndex = HashMap<(Box<str>, Box<str>), Vec<ObjectId>>;
+
 /// An immutable set of objects with its indexes. Objects are in the order of their API group,
 /// plural name, namespace and name, whatever the order of the source.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ pub struct Snapshot {
     problems: Vec<Problem>,
     by_namespace: BTreeMap<Arc<str>, Vec<ObjectId>>,
     by_uid: HashMap<Box<str>, ObjectId>,
-    by_label: OnceLock<HashMap<(Box<str>, Box<str>), Vec<ObjectId>>>,
+    by_label: OnceLock<LabelIndex>,
     templates: Vec<(ObjectId, Box<str>)>,
     pub(crate) roles: Roles,
 }
@@ -184,7 +187,7 @@ impl Snapshot {
     /// The objects that carry a label with that value, in order.
     pub fn with_label(&self, key: &str, value: &str) -> impl Iterator<Item = &Object> {
         let index = self.by_label.get_or_init(|| {
-            let mut index: HashMap<(Box<str>, Box<str>), Vec<ObjectId>> = HashMap::new();
+            let mut index = LabelIndex::new();
             for (object, id) in self.objects.iter().zip((0..).map(ObjectId)) {
                 for (key, value) in meta::labels(&object.value) {
                     index
