@@ -1,8 +1,8 @@
 //! Addresses and node ports of services, which upstream hands out while it stores them.
 //!
-//! What is taken is read off the services there are. Where the search for something free begins
-//! follows from the service's name, so that services that are made at the same moment do not
-//! reach for the same.
+//! What is taken is read off the services there are, so the server must let writes of services
+//! take turns, each until the next sees what it took. Where the search for something free begins
+//! follows from the service's name.
 
 use crate::{Lookup, Operation, Plugin, Request};
 use model::field::{ErrorList, FieldError, Path};

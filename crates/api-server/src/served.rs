@@ -46,6 +46,11 @@ impl Served {
         })
     }
 
+    /// The resource that the request addresses, if its objects are another's.
+    pub fn shows(&self) -> Option<&Resource> {
+        (!Arc::ptr_eq(&self.resource, &self.stored)).then_some(&*self.resource)
+    }
+
     /// The `apiVersion` of the request's objects.
     pub fn api_version(&self) -> String {
         api_version(&self.resource.group, &self.version)

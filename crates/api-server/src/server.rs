@@ -90,6 +90,9 @@ pub struct Server {
     pub(crate) openapi_hash: OnceLock<String>,
     /// Where the server listens, as discovery tells clients; empty until it does.
     pub(crate) address: Mutex<String>,
+    /// Held by writes that take what only one object may have, from the choice until everybody
+    /// sees what was taken.
+    pub(crate) allocating: tokio::sync::Mutex<()>,
     pub(crate) mutating: Semaphore,
     pub(crate) read_only: Semaphore,
 }

@@ -41,6 +41,7 @@ pub fn behavior(group: &str, plural: &str) -> Behavior {
         "certificates.k8s.io" => certificates::behavior(plural),
         "coordination.k8s.io" => coordination::behavior(plural),
         "discovery.k8s.io" => discovery::behavior(plural),
+        "events.k8s.io" => core::events_behavior(plural),
         "flowcontrol.apiserver.k8s.io" => flowcontrol::behavior(plural),
         "networking.k8s.io" => networking::behavior(plural),
         "node.k8s.io" => node::behavior(plural),

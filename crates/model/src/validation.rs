@@ -17,7 +17,10 @@ use at::At;
 
 /// Everything that is wrong with a new object: metadata, then the kind's own rules. The object
 /// must already have its name (generated if need be) and its namespace.
-pub fn validate_create(resource: &Resource, object: &Value) -> ErrorList {
+///
+/// `resource` is the one as which the object is stored. Where the request addresses another
+/// resource that shows the same objects, `asked` is that one, and adds its rules.
+pub fn validate_create(resource: &Resource, asked: Option<&Resource>, object: &Value) -> ErrorList {
     let mut errors = ErrorList::new();
     let metadata = object.get("metadata").unwrap_or(&Value::Null);
     object_meta::validate(
@@ -28,15 +31,19 @@ pub fn validate_create(resource: &Resource, object: &Value) -> ErrorList {
         &mut errors,
     );
     errors.extend((resource.behavior.validate_create)(object));
+    if let Some(asked) = asked {
+        errors.extend((asked.behavior.validate_create)(object));
+    }
     errors
 }
 
 /// Everything that is wrong with a changed object: metadata, then the kind's own rules.
 ///
 /// The new object must carry the old one's resource version, UID and times, which the caller
-/// fills in where the client left them out.
+/// fills in where the client left them out. `asked` is as for [`validate_create`].
 pub fn validate_update(
     resource: &Resource,
+    asked: Option<&Resource>,
     object: &Value,
     old: &Value,
     subresource: &str,
@@ -55,5 +62,8 @@ pub fn validate_update(
         old,
         subresource,
     ));
+    if let Some(asked) = asked {
+        errors.extend((asked.behavior.validate_update)(object, old, subresource));
+    }
     errors
 }

@@ -54,6 +54,10 @@ pub async fn commit(
     let old = current.encoded.parse().map_err(Status::internal)?;
     let mut new = shape(served, new, &old, change.subresource);
     carry(served, &mut new, &old)?;
+    let _turn = match strategy::allocates(&served.stored) {
+        true => Some(server.allocating.lock().await),
+        false => None,
+    };
     new = admit(server, ctx, served, new, &old, change)?;
     (served.stored.behavior.prepare_update)(&mut new, &old, change.subresource);
     if strategy::records_requestor(&served.stored) && !change.subresource.is_empty() {
@@ -64,7 +68,13 @@ pub async fn commit(
     if let Some(raised) = generation::raised(&served.stored, &new, &old, change.subresource) {
         meta::set(&mut new, &["metadata", "generation"], raised);
     }
-    let errors = validation::validate_update(&served.stored, &new, &old, change.subresource);
+    let errors = validation::validate_update(
+        &served.stored,
+        served.shows(),
+        &new,
+        &old,
+        change.subresource,
+    );
     if !errors.is_empty() {
         let resource = &served.resource;
         let name = meta::name(&old);

@@ -110,6 +110,10 @@ pub async fn store_new(
         && !meta::text(&object, &["metadata", "generateName"]).is_empty();
     let attempts = if generated { ATTEMPTS } else { 1 };
     let dry_run = terms.options.dry_run;
+    let _turn = match strategy::allocates(&served.stored) {
+        true => Some(server.allocating.lock().await),
+        false => None,
+    };
     let mut object = admit(server, ctx, &served, object, dry_run).await?;
     reset(&served, &mut object);
     if strategy::records_requestor(&served.stored) {
@@ -231,7 +235,7 @@ fn complete(
 ) -> Result<(), Status> {
     let resource = &served.stored;
     server.schema.complete(&served.stored_schema, object);
-    let errors = validation::validate_create(resource, object);
+    let errors = validation::validate_create(resource, served.shows(), object);
     if !errors.is_empty() {
         return Err(Status::invalid(
             &served.resource.group,

@@ -25,6 +25,8 @@ use std::sync::Arc;
 const REFUSED: &str = "Cannot evict pod as it would violate the pod's disruption budget.";
 /// Upstream bounds what an attacker of the API could make a budget remember.
 const DISRUPTED_MAX: usize = 2000;
+/// When to ask again while a budget's controller has not caught up.
+const STALE_SECONDS: u32 = 10;
 
 /// Evicts a pod.
 pub async fn create(
@@ -99,13 +101,16 @@ async fn allow(
     if matches!(phase, "Succeeded" | "Failed" | "Pending") || going {
         return Ok(());
     }
+    let mut contested = String::new();
     for _ in 0..ATTEMPTS {
         let mut budgets = budgets(server, pod);
         let Some(budget) = budgets.pop() else {
             return Ok(());
         };
         if !budgets.is_empty() {
-            return Err(Status::internal(
+            return Err(Status::new(
+                500,
+                "",
                 "This pod has more than one PodDisruptionBudget, which the eviction subresource \
                  does not support.",
             ));
@@ -127,8 +132,11 @@ async fn allow(
             Outcome::Raced => server.fresh().await?,
             Outcome::Done(_) | Outcome::Written(_) => return Ok(()),
         };
+        meta::name(&object).clone_into(&mut contested);
     }
-    Err(Status::too_many_requests(REFUSED, 0))
+    Err(Status::timeout(format!(
+        "couldn't update PodDisruptionBudget {contested:?} due to conflicts"
+    )))
 }
 
 /// The budgets that cover the pod.
@@ -170,8 +178,8 @@ fn evicts_unready(budget: &Value) -> bool {
 
 /// Counts one disruption, if the budget has one left.
 fn take(budget: &mut Value, pod: &str) -> Result<(), Status> {
-    let refuse = |message: String| {
-        let mut status = Status::too_many_requests(REFUSED, 0);
+    let refuse = |message: String, seconds: u32| {
+        let mut status = Status::too_many_requests(REFUSED, seconds);
         status.details.causes = vec![Cause {
             reason: "DisruptionBudget".to_owned(),
             message,
@@ -182,29 +190,91 @@ fn take(budget: &mut Value, pod: &str) -> Result<(), Status> {
     let name = meta::name(budget).to_owned();
     let observed = number(budget, &["status", "observedGeneration"]);
     if observed < number(budget, &["metadata", "generation"]) {
-        return refuse(format!(
-            "The disruption budget {name} is still being processed by the server."
-        ));
+        let why = format!("The disruption budget {name} is still being processed by the server.");
+        return refuse(why, STALE_SECONDS);
     }
+    let never = |why: &str| {
+        Err(Status::forbidden(
+            "policy",
+            "poddisruptionbudget",
+            &name,
+            why,
+        ))
+    };
     let left = number(budget, &["status", "disruptionsAllowed"]);
-    if left <= 0 {
-        return refuse(format!(
+    if left < 0 {
+        return never("pdb disruptions allowed is negative");
+    }
+    let before = meta::at(budget, &["status", "disruptedPods"]).and_then(Value::as_object);
+    if before.is_some_and(|pods| pods.len() > DISRUPTED_MAX) {
+        return never(
+            "DisruptedPods map too big - too many evictions not confirmed by PDB controller",
+        );
+    }
+    if left == 0 {
+        return refuse(exhausted(budget, &name), 0);
+    }
+    let disrupted = meta::map_mut(budget, &["status", "disruptedPods"]);
+    let now = clock::timestamp(clock::now());
+    disrupted.insert(pod.to_owned(), now.as_str().into());
+    meta::set(budget, &["status", "disruptionsAllowed"], left - 1);
+    if left == 1 {
+        let condition = json!({
+            "type": "DisruptionAllowed",
+            "status": "False",
+            "reason": "InsufficientPods",
+            "message": "",
+            "observedGeneration": observed,
+        });
+        set_condition(budget, condition, &now);
+    }
+    Ok(())
+}
+
+/// Why a budget has nothing left.
+fn exhausted(budget: &Value, name: &str) -> String {
+    let failed = meta::list(budget, &["status", "conditions"])
+        .iter()
+        .find(|c| {
+            meta::text(c, &["type"]) == "DisruptionAllowed"
+                && meta::text(c, &["status"]) == "False"
+                && meta::text(c, &["reason"]) == "SyncFailed"
+        });
+    match failed {
+        Some(condition) => format!(
+            "The disruption budget {name} does not allow evicting pods currently because it \
+             failed sync: {}",
+            meta::text(condition, &["message"])
+        ),
+        None => format!(
             "The disruption budget {name} needs {} healthy pods and has {} currently",
             number(budget, &["status", "desiredHealthy"]),
             number(budget, &["status", "currentHealthy"]),
-        ));
+        ),
     }
-    let disrupted = meta::map_mut(budget, &["status", "disruptedPods"]);
-    if disrupted.len() > DISRUPTED_MAX {
-        return refuse(format!(
-            "DisruptedPods map too big - too many evictions not confirmed by PDB controller: \
-             {name}"
-        ));
+}
+
+/// Puts a condition in the place of the one of its type, which keeps its time if it said the same.
+fn set_condition(budget: &mut Value, mut condition: Value, now: &str) {
+    let mut conditions = meta::list(budget, &["status", "conditions"]).to_vec();
+    let kind = meta::text(&condition, &["type"]).to_owned();
+    let place = conditions
+        .iter_mut()
+        .find(|c| meta::text(c, &["type"]) == kind);
+    let same = place
+        .as_deref()
+        .filter(|before| before.get("status") == condition.get("status"))
+        .map(|before| meta::text(before, &["lastTransitionTime"]).to_owned());
+    meta::set(
+        &mut condition,
+        &["lastTransitionTime"],
+        same.unwrap_or_else(|| now.to_owned()),
+    );
+    match place {
+        Some(place) => *place = condition,
+        None => conditions.push(condition),
     }
-    let now = clock::timestamp(clock::now());
-    disrupted.insert(pod.to_owned(), now.into());
-    meta::set(budget, &["status", "disruptionsAllowed"], left - 1);
-    Ok(())
+    meta::set(budget, &["status", "conditions"], conditions);
 }
 
 #[cfg(test)]
@@ -223,12 +293,25 @@ mod tests {
         take(&mut budget, "web-0").unwrap();
         assert_eq!(budget["status"]["disruptionsAllowed"], 0);
         assert!(budget["status"]["disruptedPods"]["web-0"].is_string());
+        let condition = &budget["status"]["conditions"][0];
+        assert_eq!(condition["reason"], "InsufficientPods");
         let refused = take(&mut budget, "web-1").unwrap_err();
         assert_eq!((refused.code, refused.message.as_str()), (429, REFUSED));
         assert_eq!(
             refused.details.causes[0].message,
             "The disruption budget b needs 2 healthy pods and has 3 currently"
         );
+        budget["status"]["conditions"][0]["reason"] = "SyncFailed".into();
+        budget["status"]["conditions"][0]["message"] = "no controller".into();
+        let failed = take(&mut budget, "web-1").unwrap_err();
+        assert_eq!(
+            failed.details.causes[0].message,
+            "The disruption budget b does not allow evicting pods currently because it failed \
+             sync: no controller"
+        );
+        let mut negative = budget.clone();
+        negative["status"]["disruptionsAllowed"] = (-1).into();
+        assert_eq!(take(&mut negative, "web-1").unwrap_err().code, 403);
         budget["metadata"]["generation"] = 2.into();
         let stale = take(&mut budget, "web-1").unwrap_err();
         assert!(

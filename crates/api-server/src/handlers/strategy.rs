@@ -48,6 +48,12 @@ pub fn records_requestor(resource: &Resource) -> bool {
     resource.group == "certificates.k8s.io" && is(resource, &["certificatesigningrequests"])
 }
 
+/// Whether objects take something that only one of them may have: services their addresses and
+/// node ports. Which are free is read off the objects there are, so such writes take turns.
+pub fn allocates(resource: &Resource) -> bool {
+    resource.group.is_empty() && is(resource, &["services"])
+}
+
 /// After which time objects go by themselves.
 pub fn ttl(resource: &Resource) -> Option<Duration> {
     let events = resource.storage.0.is_empty() && resource.storage.1 == "events";

@@ -67,3 +67,9 @@ pub fn behavior(plural: &str) -> Option<Behavior> {
         _ => return None,
     })
 }
+
+/// The rules that `plural` of `events.k8s.io` adds to those of the core group, if it is a kind of
+/// that group. They see objects in the form of the core group.
+pub(crate) fn events_behavior(plural: &str) -> Option<Behavior> {
+    (plural == "events").then(event::strict_behavior)
+}
