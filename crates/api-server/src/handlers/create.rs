@@ -119,6 +119,10 @@ pub async fn store_new(
     if strategy::records_requestor(&served.stored) {
         model::kinds::certificates::set_requestor(&mut object, &ctx.user);
     }
+    if strategy::has_old_annotations(&served.stored) {
+        let warnings = model::kinds::core::app_armor::warnings(&object);
+        ctx.warnings.extend(warnings);
+    }
     // What follows from the name follows from each attempt's own.
     let unnamed = generated.then(|| object.clone());
     let mut taken = None;

@@ -48,6 +48,11 @@ pub fn records_requestor(resource: &Resource) -> bool {
     resource.group == "certificates.k8s.io" && is(resource, &["certificatesigningrequests"])
 }
 
+/// Whether new objects have annotations from which fields follow when they are stored.
+pub fn has_old_annotations(resource: &Resource) -> bool {
+    resource.group.is_empty() && is(resource, &["pods"])
+}
+
 /// Whether objects take something that only one of them may have: services their addresses and
 /// node ports. Which are free is read off the objects there are, so such writes take turns.
 pub fn allocates(resource: &Resource) -> bool {

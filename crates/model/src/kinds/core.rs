@@ -1,6 +1,7 @@
 //! The kinds of the core group (`v1`), a module each.
 
 mod affinity;
+pub mod app_armor;
 pub mod claim_spec;
 mod config_map;
 mod container;

@@ -1,7 +1,8 @@
 //! Pods: defaults, what the server decides, and which rules hold when.
 
 use super::{
-    fill, pod_annotations, pod_defaults, pod_qos, pod_spec, pod_status, pod_update, pod_warnings,
+    app_armor, fill, pod_annotations, pod_defaults, pod_qos, pod_spec, pod_status, pod_update,
+    pod_warnings,
 };
 use crate::field::ErrorList;
 use crate::meta;
@@ -56,6 +57,7 @@ fn prepare_create(pod: &mut Value) {
     }
     meta::set(pod, &["status"], status);
     merge_label_keys(pod);
+    app_armor::sync(pod);
 }
 
 /// Pod-level resources and image volumes are behind gates that are off by default in 1.33.
@@ -209,6 +211,7 @@ fn validate_create(pod: &Value) -> ErrorList {
     }
     let metadata = pod.get("metadata").unwrap_or(&Value::Null);
     pod_annotations::seccomp_matches(metadata, spec, &at, &mut errors);
+    app_armor::matches(pod, &mut errors);
     errors
 }
 
@@ -247,6 +250,8 @@ fn warnings(pod: &Value, old: Option<&Value>) -> Vec<String> {
     }
     let metadata = pod.get("metadata").unwrap_or(&Value::Null);
     let mut warnings = pod_warnings::annotations(metadata, &At::of("metadata"));
+    // Of these the server warns before the fields follow from them (see [`app_armor`]).
+    warnings.retain(|w| !w.contains(app_armor::ANNOTATION));
     let spec = pod.get("spec").unwrap_or(&Value::Null);
     warnings.extend(pod_warnings::pod_spec(spec, &At::of("spec")));
     warnings

@@ -1,6 +1,7 @@
 //! Rules of the annotations that speak about a pod's containers: mirror pods, and the old
 //! spellings of AppArmor and seccomp profiles.
 
+use super::app_armor::ANNOTATION as APP_ARMOR;
 use super::paths;
 use crate::Value;
 use crate::field::ErrorList;
@@ -9,7 +10,6 @@ use crate::validation::at::{At, Report};
 use crate::validation::read::{entries, get, list, text};
 
 const MIRROR: &str = "kubernetes.io/config.mirror";
-const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
 const CONTAINER_LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];

@@ -204,12 +204,15 @@ fn profile_type(kind: &str, field: &str, at: &At<'_>, errors: &mut ErrorList) {
 }
 
 fn app_armor(context: &Value, at: &At<'_>, errors: &mut ErrorList) {
-    let Some(profile) = get(context, "appArmorProfile") else {
-        return;
-    };
-    let at = at.child("appArmorProfile");
+    if let Some(profile) = get(context, "appArmorProfile") {
+        app_armor_profile(profile, &at.child("appArmorProfile"), errors);
+    }
+}
+
+/// Reports what is wrong with an AppArmor profile.
+pub(super) fn app_armor_profile(profile: &Value, at: &At<'_>, errors: &mut ErrorList) {
     let kind = text(profile, "type");
-    profile_type(kind, "appArmorProfile", &at, errors);
+    profile_type(kind, "appArmorProfile", at, errors);
     let local_at = at.child("localhostProfile");
     match (
         kind,
