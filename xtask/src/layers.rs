@@ -30,6 +30,8 @@ const LAYERS: &[(u8, &[&str])] = &[
             "controllers",
             "scheduler",
             "node-agent",
+            "inputs",
+            "api-client",
             "storage-embedded",
             "storage-encryption",
         ],

@@ -8,6 +8,13 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub(crate) u32);
 
+impl FileId {
+    /// Its place among the files of the snapshot, in the order in which they were read.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// Where an object stands: the file, the document in it and the place in the document.
 #[derive(Debug, Clone)]
 pub struct Source {
