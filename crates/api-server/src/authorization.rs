@@ -138,7 +138,11 @@ pub fn attributes<'a>(user: &'a UserInfo, info: &'a RequestInfo) -> Attributes<'
 
 /// Holds a question against the authorizers; a no is a 403.
 pub fn require(authorizer: &dyn Authorizer, question: &Attributes<'_>) -> Result<String, Status> {
-    let decision = authorizer.authorize(question);
+    judge(authorizer.authorize(question), question)
+}
+
+/// Turns the answer to a question into a reason or a refusal.
+pub fn judge(decision: Decision, question: &Attributes<'_>) -> Result<String, Status> {
     match decision.verdict {
         Verdict::Allow => Ok(decision.reason),
         Verdict::Deny | Verdict::NoOpinion => Err(forbidden(question, &decision.reason)),

@@ -2,7 +2,7 @@
 //! the context and gives the next value or a `Status`; only the outer two functions know HTTP.
 
 use crate::auditing::{self, Facts, Record};
-use crate::authorization::{attributes, require};
+use crate::authorization::{attributes, judge};
 use crate::context::{BodySource, Context};
 use crate::handlers;
 use crate::impersonation::impersonate;
@@ -274,7 +274,13 @@ async fn run(
         trace.record.impersonated(target);
     }
     let acting = target.as_ref().unwrap_or(&user);
-    let answer = require(server.authorizer(), &attributes(acting, info));
+    let question = attributes(acting, info);
+    let began = Instant::now();
+    let decision = server.authorizer().authorize(&question);
+    server
+        .telemetry
+        .authorized(&decision.verdict, began.elapsed());
+    let answer = judge(decision, &question);
     let who = (&user, target.as_ref());
     trace.record.authorized(server, facts, who, info, &answer);
     let user = target.unwrap_or(user);

@@ -14,6 +14,7 @@ use model::registry::Registry;
 use model::resource::Resource;
 use model::status::Status;
 use model::user::UserInfo;
+use rbac::Verdict;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,6 +117,8 @@ pub trait Telemetry: Send + Sync {
     fn started(&self, _info: &RequestInfo) {}
     /// The response to a request began.
     fn finished(&self, _outcome: &Outcome<'_>) {}
+    /// The authorizer chain answered whether a request may be made.
+    fn authorized(&self, _verdict: &Verdict, _elapsed: Duration) {}
     /// A request was turned away before it was looked at, because too many are in flight.
     fn dropped(&self, _mutating: bool) {}
     /// A handler panicked; the client got a 500.

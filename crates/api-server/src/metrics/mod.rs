@@ -5,24 +5,32 @@
 //! log) is read then.
 
 mod authentication;
+mod authorization;
 mod process;
 mod requests;
 mod series;
+mod storage;
 mod text;
 
 pub use authentication::CountedAuthenticator;
+pub use authorization::CountedAuthorizer;
+pub use storage::CountedStore;
 
 use crate::cache::Cache;
 use crate::plugin::{Endpoint, EndpointRequest, EndpointResponse, Outcome, Telemetry};
 use crate::request_info::RequestInfo;
 use authentication::Authentication;
+use authorization::Authorization;
 use futures::future::BoxFuture;
 use model::registry::Registry;
 use model::resource::Resource;
 use model::status::Status;
+use rbac::Verdict;
 use requests::Requests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+use storage::Storage;
 use storage_api::Store;
 use text::Text;
 
@@ -30,6 +38,9 @@ use text::Text;
 pub struct Metrics {
     requests: Requests,
     authentication: Arc<Authentication>,
+    authorization: Authorization,
+    authorizers: Vec<Arc<CountedAuthorizer>>,
+    storage: Arc<Storage>,
     connections: AtomicI64,
     panics: AtomicU64,
     dropped_reads: AtomicU64,
@@ -44,8 +55,11 @@ impl Metrics {
     /// clients cannot make series up. `version` is the product's.
     pub fn new(registry: Arc<Registry>, version: &'static str) -> Self {
         Self {
+            storage: Arc::new(Storage::new(&registry)),
             requests: Requests::new(registry),
             authentication: Arc::default(),
+            authorization: Authorization::default(),
+            authorizers: Vec::new(),
             connections: AtomicI64::new(0),
             panics: AtomicU64::new(0),
             dropped_reads: AtomicU64::new(0),
@@ -70,6 +84,18 @@ impl Metrics {
         self
     }
 
+    /// Shows the decisions of these authorizers too.
+    #[must_use]
+    pub fn with_authorizers(mut self, authorizers: Vec<Arc<CountedAuthorizer>>) -> Self {
+        self.authorizers = authorizers;
+        self
+    }
+
+    /// Wraps a store so that what is asked of it is counted here.
+    pub fn counted_store(&self, inner: Arc<dyn Store>) -> CountedStore {
+        CountedStore::new(inner, self.storage.clone())
+    }
+
     /// Wraps an authenticator so that its answers are counted here.
     pub fn counted(&self, inner: Arc<dyn identity::Authenticator>) -> CountedAuthenticator {
         CountedAuthenticator::new(inner, self.authentication.clone())
@@ -88,6 +114,9 @@ impl Metrics {
         text.value(&[("request_kind", "mutating")], writes);
         text.value(&[("request_kind", "readOnly")], reads);
         self.authentication.write(&mut text);
+        self.authorization.write(&mut text);
+        authorization::write_decisions(&self.authorizers, &mut text);
+        self.storage.write(&mut text);
         self.write_audit(&mut text);
         write_objects(cache, &mut text);
         if let Some(store) = &self.store
@@ -190,6 +219,10 @@ impl Telemetry for Metrics {
 
     fn finished(&self, outcome: &Outcome<'_>) {
         self.requests.finished(outcome);
+    }
+
+    fn authorized(&self, verdict: &Verdict, elapsed: Duration) {
+        self.authorization.count(verdict, elapsed);
     }
 
     fn dropped(&self, mutating: bool) {

@@ -211,3 +211,87 @@ fn labels_are_quoted() {
         "# HELP x X.\n# TYPE x gauge\nx{a=\"b\\\"c\\\\d\\ne\"} 1\n"
     );
 }
+
+#[test]
+fn decisions_are_counted() {
+    use rbac::Authorizer as _;
+    struct Jane;
+    impl crate::authorization::Authorizer for Jane {}
+    impl rbac::Authorizer for Jane {
+        fn authorize(&self, a: &rbac::Attributes<'_>) -> rbac::Decision {
+            match a.user.name.as_str() {
+                "jane" => rbac::Decision::allow(""),
+                _ => rbac::Decision::no_opinion(""),
+            }
+        }
+    }
+    let counted = Arc::new(CountedAuthorizer::new(Arc::new(Jane), "RBAC", "rbac"));
+    let metrics = metrics().with_authorizers(vec![counted.clone()]);
+    for (name, millis) in [("jane", 0), ("jane", 3), ("bob", 0)] {
+        let user = model::user::UserInfo::new(name, [""; 0]);
+        let decision = counted.authorize(&rbac::Attributes::resource(&user, "get", "", "pods"));
+        metrics.authorized(&decision.verdict, Duration::from_millis(millis));
+    }
+    let page = page(&metrics);
+    let seconds = "authorization_duration_seconds";
+    has(
+        &page,
+        &[
+            "apiserver_authorization_decisions_total{decision=\"allowed\",name=\"rbac\",type=\"RBAC\"} 2",
+            "authorization_attempts_total{result=\"allowed\"} 2",
+            "authorization_attempts_total{result=\"no-opinion\"} 1",
+            "authorization_attempts_total{result=\"denied\"} 0",
+            &format!("{seconds}_bucket{{result=\"allowed\",le=\"0.001\"}} 1"),
+            &format!("{seconds}_bucket{{result=\"allowed\",le=\"0.004\"}} 2"),
+        ],
+    );
+    assert!(!page.contains("decision=\"denied\""));
+}
+
+#[test]
+fn what_is_asked_of_the_store_is_counted() {
+    use storage_api::Expected;
+    let metrics = metrics();
+    let store = metrics.counted_store(Arc::new(reference_models::store::MemoryStore::new()));
+    block_on(async {
+        let key = "/registry/core/configmaps/ns/a";
+        let made = store
+            .put(key, "x".into(), Expected::Absent, None)
+            .await
+            .unwrap();
+        store
+            .put(key, "y".into(), Expected::Absent, None)
+            .await
+            .unwrap_err();
+        store.get(key, None).await.unwrap();
+        store
+            .range("/registry/core/configmaps/", None, 0, None)
+            .await
+            .unwrap();
+        store
+            .range("/registry/core/configmaps/", None, 0, Some(99))
+            .await
+            .unwrap_err();
+        store
+            .delete(key, Expected::At(made.mod_revision))
+            .await
+            .unwrap();
+        let role = "/registry/rbac.authorization.k8s.io/roles/ns/r";
+        store.get(role, None).await.unwrap();
+    });
+    let page = page(&metrics);
+    let of = |operation: &str, kind: &str| format!("{{operation=\"{operation}\",type=\"{kind}\"}}");
+    let map = "*core.ConfigMap";
+    has(
+        &page,
+        &[
+            &format!("etcd_requests_total{} 2", of("create", map)),
+            &format!("etcd_request_errors_total{} 0", of("create", map)),
+            &format!("etcd_requests_total{} 2", of("list", map)),
+            &format!("etcd_request_errors_total{} 1", of("list", map)),
+            &format!("etcd_requests_total{} 1", of("delete", map)),
+            &format!("etcd_requests_total{} 1", of("get", "*rbac.Role")),
+            &format!("etcd_request_duration_seconds_count{} 1", of("get", map)),
+        ],
+    );
+}

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use api_server::Config;
 use api_server::auditing;
 use api_server::health::{Gate, Health};
-use api_server::metrics::{Metrics, MetricsPage};
+use api_server::metrics::{CountedAuthorizer, Metrics, MetricsPage};
 use audit::{Auditor, Log, LogOptions, Policy};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,18 +18,21 @@ pub(crate) struct Operations {
 }
 
 impl Operations {
-    /// Plugs everything into the server. `gates` are what must have happened before it is ready,
-    /// under the names that `/readyz?verbose` shows.
+    /// Plugs everything into the server. `authorizers` are those of its chain whose decisions are
+    /// counted; `gates` are what must have happened before it is ready, under the names that
+    /// `/readyz?verbose` shows.
     pub(crate) fn attach(
         config: &mut Config,
         arguments: &Up,
         data: &DataDir,
+        authorizers: Vec<Arc<CountedAuthorizer>>,
         gates: impl IntoIterator<Item = (&'static str, Gate)>,
     ) -> Result<Self> {
         let auditor = auditor(arguments, data)?;
         let audit = auditor.as_ref().map(|a| a.log().clone());
         let mut metrics = Metrics::new(config.registry.clone(), env!("CARGO_PKG_VERSION"))
-            .with_store(config.store.clone());
+            .with_store(config.store.clone())
+            .with_authorizers(authorizers);
         if let Some(log) = &audit {
             metrics = metrics.with_audit(log.clone());
         }
@@ -40,6 +43,7 @@ impl Operations {
         }
         let stopping = health.shutdown();
         config.authenticator = Arc::new(metrics.counted(config.authenticator.clone()));
+        config.store = Arc::new(metrics.counted_store(config.store.clone()));
         config.telemetry = metrics.clone();
         config.endpoints.push(Arc::new(MetricsPage(metrics)));
         config.endpoints.push(Arc::new(health));

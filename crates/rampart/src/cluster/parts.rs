@@ -17,6 +17,7 @@ use api_server::authorization::{Authorizer, Masters, OpenPaths, Union};
 use api_server::identity_objects::CacheObjects;
 use api_server::issuer_discovery::IssuerDiscovery;
 use api_server::live_authorizers::{EscalationCheck, StoredPods, StoredRoles};
+use api_server::metrics::CountedAuthorizer;
 use api_server::token_request::TokenRequests;
 use api_server::{Config, Handle};
 use controllers::Controllers;
@@ -81,11 +82,13 @@ impl Cluster {
             Arc::new(StoredRoles::default()),
             Arc::new(StoredPods::default()),
         );
+        let node = Arc::new(CountedAuthorizer::new(pods.clone(), "Node", "node"));
+        let rbac = Arc::new(CountedAuthorizer::new(roles.clone(), "RBAC", "rbac"));
         let authorizer: Arc<dyn Authorizer> = Arc::new(Union(vec![
             Arc::new(Masters),
             Arc::new(OpenPaths),
-            pods.clone(),
-            roles.clone(),
+            node.clone(),
+            rbac.clone(),
         ]));
 
         let mut names = ServingNames::of_cluster(CLUSTER_DOMAIN, SERVICE_IP);
@@ -106,7 +109,7 @@ impl Cluster {
             .push(Arc::new(TokenRequests::new(issuer.clone())));
         let discovery = Arc::new(IssuerDiscovery::new(issuer.clone()));
         config.endpoints.push(discovery.clone());
-        let operations = Operations::attach(&mut config, arguments, &data, [])?;
+        let operations = Operations::attach(&mut config, arguments, &data, vec![node, rbac], [])?;
         let mut handle = config.start().await?;
         objects.set(Arc::new(CacheObjects(handle.server().cache().clone())));
 
