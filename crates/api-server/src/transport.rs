@@ -32,6 +32,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const LINGER: Duration = Duration::from_secs(2);
 const STREAMS: u32 = 250;
 const PING: Duration = Duration::from_secs(30);
+/// What every HTTP/2 client begins with: the preface and the head of its settings. HTTP/1.1 has a
+/// timer for each request's head; here nothing else would end the wait for the first bytes.
+const HTTP2_GREETING: usize = 24 + 9;
 
 /// What all requests of a connection have in common.
 pub struct Connection {
@@ -102,11 +105,12 @@ async fn connection(
         certificates,
         identity: Mutex::new(None),
     });
-    let io = TokioIo::new(Guarded::new(
-        tls,
-        server.limits.stalled,
-        server.stop.clone(),
-    ));
+    let mut guarded = Guarded::new(tls, server.limits.stalled, server.stop.clone());
+    if http2 {
+        guarded.awaited = HTTP2_GREETING;
+        guarded.patience = Some(Box::pin(tokio::time::sleep(server.limits.head)));
+    }
+    let io = TokioIo::new(guarded);
     let handler = server.clone();
     let service = service_fn(move |request| {
         let server = handler.clone();
@@ -153,6 +157,9 @@ struct Guarded {
     /// While the server stops nobody is waited for.
     stop: CancellationToken,
     lingering: Option<Pin<Box<Sleep>>>,
+    /// How many bytes the client has to send before `patience` ends.
+    awaited: usize,
+    patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl Guarded {
@@ -163,6 +170,8 @@ impl Guarded {
             stalled: None,
             stop,
             lingering: None,
+            awaited: 0,
+            patience: None,
         }
     }
 
@@ -216,7 +225,19 @@ impl AsyncRead for Guarded {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if let Some(patience) = &mut self.patience {
+            if outcome.is_pending() && patience.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            let read = buf.filled().len() - before;
+            self.awaited = self.awaited.saturating_sub(read);
+            if self.awaited == 0 {
+                self.patience = None;
+            }
+        }
+        outcome
     }
 }
 

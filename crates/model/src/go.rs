@@ -17,7 +17,7 @@ pub(crate) fn go_type(value: &Value) -> &'static str {
 }
 
 /// A value as `%v` prints it.
-pub(crate) fn go_text(value: &Value) -> String {
+pub fn go_text(value: &Value) -> String {
     match value {
         Value::Null => "<nil>".to_owned(),
         Value::Bool(b) => b.to_string(),

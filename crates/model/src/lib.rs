@@ -10,7 +10,7 @@ pub mod decode;
 pub mod discovery;
 pub mod field;
 pub mod generation;
-mod go;
+pub mod go;
 pub mod kinds;
 pub mod meta;
 pub mod openapi;

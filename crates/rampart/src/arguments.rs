@@ -97,6 +97,9 @@ pub(crate) struct Up {
     /// How long history is kept for watches and consistent reads
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub(crate) history: Duration,
+    /// How long a client may take over its TLS handshake, and over the head of a request
+    #[arg(long, value_name = "TIME", default_value = "32s", value_parser = duration)]
+    pub(crate) header_timeout: Duration,
     /// What is logged: a level, or levels by module (RUST_LOG's syntax)
     #[arg(
         long,

@@ -99,12 +99,25 @@ pub fn conform(
     value: &mut Value,
     duplicates: Vec<String>,
 ) -> Result<(), Status> {
+    fit(schema, ctx, expected, validation, value, duplicates)
+        .map_err(|why| cannot_be_handled(expected, &why))
+}
+
+/// Holds a value against its type; the error is why it does not fit, in the decoder's words.
+pub fn fit(
+    schema: &Schema,
+    ctx: &mut Context,
+    expected: &Expected,
+    validation: FieldValidation,
+    value: &mut Value,
+    duplicates: Vec<String>,
+) -> Result<(), String> {
     if expected.schema.is_empty() {
         return Ok(());
     }
     let found = schema.conform(&expected.schema, value);
     if let Some(error) = found.errors.first() {
-        return Err(cannot_be_handled(expected, error));
+        return Err(error.clone());
     }
     let unknown = found.unknown.iter().map(|f| ("unknown", f));
     let problems: Vec<String> = unknown
@@ -120,10 +133,7 @@ pub fn conform(
             ctx.warnings.extend(problems);
             Ok(())
         }
-        FieldValidation::Strict => {
-            let text = format!("strict decoding error: {}", problems.join(", "));
-            Err(cannot_be_handled(expected, &text))
-        }
+        FieldValidation::Strict => Err(format!("strict decoding error: {}", problems.join(", "))),
     }
 }
 

@@ -15,6 +15,8 @@ use crate::server::Server;
 use model::Value;
 use model::apply::{Manager, apply};
 use model::decode::{Format, decode as parse};
+use model::field::{ErrorList, FieldError, Path};
+use model::go::go_text;
 use model::meta;
 use model::patch::{PatchError, json_patch, merge_patch, strategic_merge};
 use model::status::Status;
@@ -131,8 +133,9 @@ fn read(kind: Kind, payload: Payload) -> Result<Patch, Status> {
     let (value, duplicates) = match payload {
         Payload::Value(value) => (value, Vec::new()),
         Payload::Bytes(bytes) => {
+            let what = if kind == Kind::Apply { "YAML" } else { "patch" };
             let decoded = parse(&bytes, format)
-                .map_err(|e| Status::bad_request(format!("error decoding patch: {e}")))?;
+                .map_err(|e| Status::bad_request(format!("error decoding {what}: {e}")))?;
             (decoded.value, decoded.duplicates)
         }
     };
@@ -163,15 +166,30 @@ fn patched(
             strategic_merge(server.schema, &served.schema, live, &patch.value)
         }
     };
-    let mut object = result.map_err(|e: PatchError| e.to_status())?;
-    decode::conform(
+    let secret = served.resource.group.is_empty() && served.resource.kind == "Secret";
+    let mut object = result.map_err(|e| match e {
+        // These quote the patch.
+        PatchError::Unsupported(_) if secret => Status::new(500, "", "unsupported patch"),
+        other => other.to_status(),
+    })?;
+    decode::fit(
         server.schema,
         ctx,
         &Expected::of(served),
         change.options.validation,
         &mut object,
         patch.duplicates.clone(),
-    )?;
+    )
+    .map_err(|why| {
+        // Upstream quotes the object that came of it, or the strategic patch as Go prints maps.
+        let quoted = match patch.kind {
+            _ if secret => "(not shown)".to_owned(),
+            Kind::Strategic => go_text(&patch.value),
+            Kind::Json | Kind::Merge | Kind::Apply => object.to_string(),
+        };
+        let error = FieldError::invalid(&Path::new("patch"), quoted, why);
+        Status::invalid("", "", "", &ErrorList::from([error]))
+    })?;
     // A patch changes neither what the object is nor in which version it is spoken of.
     for field in ["apiVersion", "kind"] {
         if object.get(field) != live.get(field) {

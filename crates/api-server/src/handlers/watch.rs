@@ -25,6 +25,9 @@ use tokio_util::sync::CancellationToken;
 /// Changes taken from the history at a time.
 const BATCH: usize = 256;
 
+/// Watches end after this at the latest: a clock does not reach as far as a client may ask.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// A watch.
 pub async fn watch(server: &Server, ctx: &Context, served: Served) -> Result<Reply, Status> {
     let options = ListOptions::parse(&ctx.query, true)?;
@@ -48,7 +51,7 @@ pub async fn watch(server: &Server, ctx: &Context, served: Served) -> Result<Rep
         bookmarks: options.bookmarks,
         bookmark_every: server.limits.bookmarks,
         next_bookmark: Instant::now() + spread(server.limits.bookmarks) / 2,
-        deadline: Instant::now() + timeout,
+        deadline: Instant::now() + timeout.min(LONGEST),
         stop: server.stop.clone(),
         done: false,
         open: Open::new(server.telemetry.clone(), &served),

@@ -101,6 +101,8 @@ impl Cluster {
         let tls = Tls::new(&pki.serving(&names, now)?, &[pki.ca().clone()])?;
 
         let mut config = Config::new(store.objects(), authenticator, authorizer.clone());
+        config.limits.head = arguments.header_timeout;
+        config.limits.handshake = config.limits.handshake.min(arguments.header_timeout);
         config.admission = Chain::new(plugins(&roles, &authorizer));
         config.observers = vec![roles, pods];
         config.virtuals = api_server::reviews::all();

@@ -41,8 +41,8 @@ fn validate_create(config: &Value) -> ErrorList {
         size = size.saturating_add(decoded_len(value));
     }
     if size > MAX_SIZE {
-        // Upstream reports this at the empty path.
-        errors.too_long(&At::of(""), MAX_SIZE);
+        // Upstream reports this at a path of one empty name, which it writes so.
+        errors.too_long(&At::of("[]"), MAX_SIZE);
     }
     errors
 }
@@ -99,7 +99,7 @@ mod tests {
         let errors = validate_create(&json!({"data": {"a": "x".repeat(MAX_SIZE + 1)}}));
         assert_eq!(
             texts(&errors),
-            ["<nil>: Too long: may not be more than 1048576 bytes"]
+            ["[]: Too long: may not be more than 1048576 bytes"]
         );
         assert_eq!(decoded_len(&json!("eA==")), 1);
         assert_eq!(decoded_len(&json!("eHh4")), 3);
