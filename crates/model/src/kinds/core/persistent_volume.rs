@@ -70,9 +70,53 @@ fn default(_version: &str, volume: &mut Value) {
 fn validate_create(volume: &Value) -> ErrorList {
     let mut errors = ErrorList::new();
     let spec = volume.get("spec").unwrap_or(&Value::Null);
-    let at = At::of("spec");
-    claim_spec::access_modes(spec, "", &at.child("accessModes"), &mut errors);
-    capacity(spec, &at.child("capacity"), &mut errors);
+    validate_spec(spec, &At::of("spec"), &mut errors);
+    errors
+}
+
+/// Reports what is wrong with the spec of a volume that stands in a volume attachment: one that
+/// was named in a pod directly, and could be attached by CSI.
+pub(crate) fn validate_inline(spec: &Value, at: &At<'_>, errors: &mut ErrorList) {
+    let not_here = "may not be specified in the context of inline volumes";
+    if get(spec, "claimRef").is_some() {
+        errors.forbidden(&at.child("claimRef"), not_here);
+    }
+    let capacity = map(spec, "capacity").filter(|c| !c.is_empty());
+    if capacity.is_some() {
+        errors.forbidden(&at.child("capacity"), not_here);
+    }
+    if get(spec, "csi").is_none() {
+        errors.required(
+            &at.child("csi"),
+            "has to be specified in the context of inline volumes",
+        );
+    }
+    claim_spec::access_modes(spec, "", &at.child("accessModes"), errors);
+    amounts(capacity, &at.child("capacity"), errors);
+    if !matches!(text(spec, "persistentVolumeReclaimPolicy"), "" | "Retain") {
+        errors.forbidden(
+            &at.child("persistentVolumeReclaimPolicy"),
+            "may only be Retain in the context of inline volumes",
+        );
+    }
+    if get(spec, "nodeAffinity").is_some() {
+        errors.forbidden(&at.child("nodeAffinity"), not_here);
+    }
+    source(spec, at, errors);
+    if !text(spec, "storageClassName").is_empty() {
+        errors.forbidden(&at.child("storageClassName"), not_here);
+    }
+    if get(spec, "volumeMode").is_some_and(|mode| mode != "Filesystem") {
+        errors.forbidden(
+            &at.child("volumeMode"),
+            "may not specify volumeMode other than Filesystem in the context of inline volumes",
+        );
+    }
+}
+
+fn validate_spec(spec: &Value, at: &At<'_>, errors: &mut ErrorList) {
+    claim_spec::access_modes(spec, "", &at.child("accessModes"), errors);
+    capacity(spec, &at.child("capacity"), errors);
     let policy = text(spec, "persistentVolumeReclaimPolicy");
     let policies = &["Delete", "Recycle", "Retain"];
     if !policies.contains(&policy) {
@@ -83,7 +127,7 @@ fn validate_create(volume: &Value) -> ErrorList {
         let at = at.child("nodeAffinity");
         match get(node_affinity, "required") {
             Some(required) => {
-                affinity::node_selector(required, &at.child("required"), &mut errors);
+                affinity::node_selector(required, &at.child("required"), errors);
             }
             None => errors.required(
                 &at.child("required"),
@@ -91,7 +135,7 @@ fn validate_create(volume: &Value) -> ErrorList {
             ),
         }
     }
-    source(spec, &at, &mut errors);
+    source(spec, at, errors);
     let root = get(spec, "hostPath").is_some_and(|h| {
         let path = text(h, "path");
         !path.is_empty() && path.split('/').all(|part| matches!(part, "" | "."))
@@ -107,20 +151,23 @@ fn validate_create(volume: &Value) -> ErrorList {
         let messages = names::dns1123_subdomain(class);
         errors.invalid_each(&at.child("storageClassName"), class, messages);
     }
-    claim_spec::volume_mode(spec, &at, &mut errors);
-    errors
+    claim_spec::volume_mode(spec, at, errors);
 }
 
 fn capacity(spec: &Value, at: &At<'_>, errors: &mut ErrorList) {
-    let amounts = map(spec, "capacity").filter(|c| !c.is_empty());
-    let Some(amounts) = amounts else {
+    let given = map(spec, "capacity").filter(|c| !c.is_empty());
+    let Some(given) = given else {
         errors.required(at, "");
         return;
     };
-    if !amounts.contains_key("storage") || amounts.len() > 1 {
-        errors.not_supported(at, Value::Object(amounts.clone()), &["storage"]);
+    if !given.contains_key("storage") || given.len() > 1 {
+        errors.not_supported(at, Value::Object(given.clone()), &["storage"]);
     }
-    for (name, amount) in amounts {
+    amounts(Some(given), at, errors);
+}
+
+fn amounts(capacity: Option<&Map>, at: &At<'_>, errors: &mut ErrorList) {
+    for (name, amount) in capacity.into_iter().flatten() {
         if Amount::of(amount).is_some_and(|a| !a.is_positive()) {
             errors.invalid(
                 &at.key(name),

@@ -34,8 +34,33 @@ pub(super) fn default(_version: &str, policy: &mut Value) {
     }
 }
 
+/// Which faults are let pass, because the policy had them already.
+struct Terms<'a> {
+    /// Whether the values of selectors are checked.
+    strict: bool,
+    /// CIDR ranges that may stand anywhere.
+    known: Vec<&'a str>,
+}
+
+/// The ranges that a policy speaks of. Rules move about when a policy is edited, so that none can
+/// be said to be the same as before; ranges can.
+fn ranges(policy: &Value) -> Vec<&str> {
+    let mut ranges = Vec::new();
+    let spec = policy.get("spec").unwrap_or(&Value::Null);
+    for (direction, peers) in [("ingress", "from"), ("egress", "to")] {
+        let peers = list(spec, direction)
+            .iter()
+            .flat_map(|rule| list(rule, peers));
+        for block in peers.filter_map(|peer| get(peer, "ipBlock")) {
+            ranges.push(text(block, "cidr"));
+            ranges.extend(texts(block, "except"));
+        }
+    }
+    ranges
+}
+
 /// Reports what is wrong with a policy. Of the old one, selectors with values that were let in
-/// once may stay.
+/// once may stay, and ranges that were.
 pub(super) fn validate(policy: &Value, old: Option<&Value>) -> ErrorList {
     let mut errors = ErrorList::new();
     let none = Value::Null;
@@ -46,6 +71,10 @@ pub(super) fn validate(policy: &Value, old: Option<&Value>) -> ErrorList {
         selector::validate(pods, &At::root(), &mut found);
         found.is_empty()
     });
+    let terms = Terms {
+        strict,
+        known: old.map(ranges).unwrap_or_default(),
+    };
     let at = At::of("spec");
     let pods = spec.get("podSelector").unwrap_or(&none);
     selector::validate_with(pods, strict, &at.child("podSelector"), &mut errors);
@@ -59,7 +88,7 @@ pub(super) fn validate(policy: &Value, old: Option<&Value>) -> ErrorList {
             }
             let peers_at = at.child(peers);
             for (j, one) in list(rule, peers).iter().enumerate() {
-                peer(one, strict, &peers_at.index(j), &mut errors);
+                peer(one, &terms, &peers_at.index(j), &mut errors);
             }
         }
     }
@@ -122,18 +151,18 @@ fn port(port: &Value, at: &At<'_>, errors: &mut ErrorList) {
     }
 }
 
-fn peer(peer: &Value, strict: bool, at: &At<'_>, errors: &mut ErrorList) {
+fn peer(peer: &Value, terms: &Terms<'_>, at: &At<'_>, errors: &mut ErrorList) {
     let mut peers = 0;
     for key in ["podSelector", "namespaceSelector"] {
         if let Some(one) = get(peer, key) {
             peers += 1;
-            selector::validate_with(one, strict, &at.child(key), errors);
+            selector::validate_with(one, terms.strict, &at.child(key), errors);
         }
     }
     let block = get(peer, "ipBlock");
     if let Some(block) = block {
         peers += 1;
-        ip_block(block, &at.child("ipBlock"), errors);
+        ip_block(block, terms, &at.child("ipBlock"), errors);
     }
     if peers == 0 {
         errors.required(at, "must specify a peer");
@@ -142,20 +171,24 @@ fn peer(peer: &Value, strict: bool, at: &At<'_>, errors: &mut ErrorList) {
     }
 }
 
-fn ip_block(block: &Value, at: &At<'_>, errors: &mut ErrorList) {
+fn ip_block(block: &Value, terms: &Terms<'_>, at: &At<'_>, errors: &mut ErrorList) {
     let cidr = text(block, "cidr");
     if cidr.is_empty() {
         errors.required(&at.child("cidr"), "");
         return;
     }
-    valid_cidr(cidr, &at.child("cidr"), errors);
+    if !terms.known.contains(&cidr) {
+        valid_cidr(cidr, &at.child("cidr"), errors);
+    }
     if parse_cidr(cidr).is_none() {
         return;
     }
     let at = at.child("except");
     for (i, except) in texts(block, "except").enumerate() {
         let at = at.index(i);
-        valid_cidr(except, &at, errors);
+        if !terms.known.contains(&except) {
+            valid_cidr(except, &at, errors);
+        }
         if parse_cidr(except).is_some() && !is_strict_subset(except, cidr) {
             errors.invalid(&at, except, "must be a strict subset of `cidr`");
         }

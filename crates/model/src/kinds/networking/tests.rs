@@ -308,3 +308,25 @@ fn service_ranges() {
         ["spec.cidrs[0]: Invalid value: \"11.0.0.0/16\": field is immutable"]
     );
 }
+
+#[test]
+fn ranges_that_were_let_in_once_may_stay() {
+    let policy = |cidr: &str, except: &str| {
+        json!({"spec": {"podSelector": {}, "ingress": [{"from": [{"ipBlock":
+            {"cidr": cidr, "except": [except]}}]}]}})
+    };
+    let old = policy("10.0.0.0/8", "10.1/16");
+    assert_eq!(create(GROUP, "networkpolicies", &old).len(), 1);
+    assert!(update(GROUP, "networkpolicies", &old, &old, "").is_empty());
+    // Elsewhere in the policy it is as known as before, another one is not.
+    let mut moved = old.clone();
+    moved["spec"]["egress"] = json!([{"to": [{"ipBlock": {"cidr": "10.1/16"}}]}]);
+    assert!(update(GROUP, "networkpolicies", &moved, &old, "").is_empty());
+    let other = policy("10.0.0.0/8", "10.2/16");
+    assert_eq!(
+        update(GROUP, "networkpolicies", &other, &old, ""),
+        [
+            "spec.ingress[0].from[0].ipBlock.except[0]: Invalid value: \"10.2/16\": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+        ]
+    );
+}

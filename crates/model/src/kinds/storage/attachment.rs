@@ -2,6 +2,7 @@
 
 use crate::Value;
 use crate::field::ErrorList;
+use crate::kinds::core::persistent_volume;
 use crate::kinds::csi;
 use crate::validation::at::{At, Report};
 use crate::validation::names;
@@ -58,7 +59,14 @@ fn validate(attachment: &Value) -> ErrorList {
             &source_at.child("persistentVolumeName"),
             "must specify non empty persistentVolumeName",
         ),
-        _ => {}
+        (None, Some(inline)) => {
+            persistent_volume::validate_inline(
+                inline,
+                &source_at.child("inlineVolumeSpec"),
+                &mut errors,
+            );
+        }
+        (Some(_), None) => {}
     }
     let node = text(spec, "nodeName");
     errors.invalid_each(&at.child("nodeName"), node, names::dns1123_subdomain(node));

@@ -1,3 +1,4 @@
+use crate::Value;
 use crate::kinds::check::{create, defaulted, update};
 use serde_json::json;
 
@@ -72,6 +73,43 @@ fn attachments() {
     assert_eq!(
         update(GROUP, "volumeattachments", &failed, &good, "status"),
         ["status.attachError.message: Too long: may not be more than 1024 bytes"]
+    );
+}
+
+#[test]
+fn attachments_of_volumes_without_an_object() {
+    let with = |spec: Value| {
+        json!({"spec": {"attacher": "csi.example.com", "nodeName": "n",
+            "source": {"inlineVolumeSpec": spec}}})
+    };
+    let csi = json!({"driver": "csi.example.com", "volumeHandle": "h"});
+    let good = with(json!({"accessModes": ["ReadWriteOnce"], "csi": csi}));
+    assert!(create(GROUP, "volumeattachments", &good).is_empty());
+    let bad = with(json!({
+        "claimRef": {"name": "c"}, "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/x"},
+        "persistentVolumeReclaimPolicy": "Delete", "storageClassName": "s", "volumeMode": "Block",
+        "nodeAffinity": {},
+    }));
+    let at = "spec.source.inlineVolumeSpec";
+    let here = "may not be specified in the context of inline volumes";
+    assert_eq!(
+        create(GROUP, "volumeattachments", &bad),
+        [
+            format!("{at}.claimRef: Forbidden: {here}"),
+            format!("{at}.capacity: Forbidden: {here}"),
+            format!(
+                "{at}.csi: Required value: has to be specified in the context of inline volumes"
+            ),
+            format!("{at}.accessModes: Required value"),
+            format!(
+                "{at}.persistentVolumeReclaimPolicy: Forbidden: may only be Retain in the context of inline volumes"
+            ),
+            format!("{at}.nodeAffinity: Forbidden: {here}"),
+            format!("{at}.storageClassName: Forbidden: {here}"),
+            format!(
+                "{at}.volumeMode: Forbidden: may not specify volumeMode other than Filesystem in the context of inline volumes"
+            ),
+        ]
     );
 }
 
