@@ -19,6 +19,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "admission",
             "reconcile",
             "snapshot",
+            "analysis",
         ],
     ),
     (
@@ -46,6 +47,7 @@ const SAME_LAYER: &[(&str, &str, &str)] = &[
         "pod-resources",
         "placement asks what a pod requests",
     ),
+    ("analysis", "snapshot", "every analysis reads a snapshot"),
     (
         "api-server",
         "identity",

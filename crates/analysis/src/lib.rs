@@ -1,0 +1,1 @@
+//! Analyses of a [`snapshot::Snapshot`]: plain functions without input, output or clock.
