@@ -1,8 +1,15 @@
-//! What a pod asks of its node: effective requests and limits, and the QoS class that follows.
+//! What a pod asks of its node: effective requests and limits, the QoS class that follows, and
+//! what that class means when the node runs short.
 
 mod effective;
+mod eviction;
+mod oom;
+mod qos;
 
 pub use effective::{Resources, limits, requests};
+pub use eviction::{Rank, Usage, memory_eviction_order};
+pub use oom::{is_critical, oom_score_adj, priority};
+pub use qos::{QosReason, QosVerdict, explain};
 
 // Written at creation by the API server, so it is the object model's to know.
 pub use model::kinds::core::pod_qos::{QosClass, class as qos_class};
