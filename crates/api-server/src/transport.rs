@@ -2,7 +2,10 @@
 //! slow, silent or gone.
 
 use crate::pipeline;
+use crate::render::Body;
 use crate::server::Server;
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -30,6 +33,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a closed connection is still read from, so that a client that is sending gets to the
 /// answer: with unread bytes left, the system would tell it to forget what it got.
 const LINGER: Duration = Duration::from_secs(2);
+/// How long a connection without requests under way may take to end when the server stops.
+const FAREWELL: Duration = Duration::from_millis(500);
 const STREAMS: u32 = 250;
 const PING: Duration = Duration::from_secs(30);
 /// What every HTTP/2 client begins with: the preface and the head of its settings. HTTP/1.1 has a
@@ -96,7 +101,10 @@ async fn connection(
     peer: SocketAddr,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     stream.set_nodelay(true)?;
-    let tls = tokio::time::timeout(server.limits.handshake, acceptor.accept(stream)).await??;
+    let tls = tokio::select! {
+        accepted = tokio::time::timeout(server.limits.handshake, acceptor.accept(stream)) => accepted??,
+        () = server.stop.cancelled() => return Ok(()),
+    };
     let (_, session) = tls.get_ref();
     let http2 = session.alpn_protocol() == Some(b"h2");
     let certificates = session.peer_certificates().unwrap_or_default().to_vec();
@@ -112,11 +120,23 @@ async fn connection(
     }
     let io = TokioIo::new(guarded);
     let handler = server.clone();
+    let under_way = Arc::new(());
+    let asked = under_way.clone();
     let service = service_fn(move |request| {
         let server = handler.clone();
         let connection = connection.clone();
-        async move { Ok::<_, Infallible>(pipeline::handle(&server, &connection, request).await) }
+        let asked = asked.clone();
+        async move {
+            let response = pipeline::handle(&server, &connection, request).await;
+            let tracked = response.map(|body| Tracked {
+                body,
+                _asked: asked,
+            });
+            Ok::<_, Infallible>(tracked)
+        }
     });
+    // The service holds one, this function another; every request that is not answered one more.
+    let idle = || Arc::strong_count(&under_way) <= 2;
     if http2 {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
@@ -131,7 +151,7 @@ async fn connection(
             () = server.stop.cancelled() => {}
         }
         open.as_mut().graceful_shutdown();
-        Ok(open.await?)
+        Ok(last_words(idle(), open).await?)
     } else {
         let mut builder = http1::Builder::new();
         builder
@@ -144,7 +164,43 @@ async fn connection(
             () = server.stop.cancelled() => {}
         }
         open.as_mut().graceful_shutdown();
-        Ok(open.await?)
+        Ok(last_words(idle(), open).await?)
+    }
+}
+
+/// Lets a connection end when the server stops: for as long as requests are under way, else only
+/// for as long as it takes to send what was said already. A client that has begun a request's head
+/// may never end it.
+async fn last_words<E>(idle: bool, open: impl Future<Output = Result<(), E>>) -> Result<(), E> {
+    if !idle {
+        return open.await;
+    }
+    tokio::time::timeout(FAREWELL, open).await.unwrap_or(Ok(()))
+}
+
+/// A body that counts as under way until all of it was handed to the connection.
+struct Tracked {
+    body: Body,
+    _asked: Arc<()>,
+}
+
+impl hyper::body::Body for Tracked {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

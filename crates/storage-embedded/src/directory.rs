@@ -85,7 +85,13 @@ impl Directory {
         File::open(&self.path)?.sync_all()
     }
 
-    /// Notes the revision at which the store was closed in order.
+    /// Whether a store was opened here before: then its file holds something.
+    pub(crate) fn opened_before(&self) -> bool {
+        self.path.join(CLEAN_FILE).exists()
+    }
+
+    /// Notes a revision that the store has certainly reached: the one at which it was opened first
+    /// or closed in order.
     pub(crate) fn note_clean(&self, revision: u64) -> Result<(), OpenError> {
         self.write_file(CLEAN_FILE, format!("{revision}\n").as_bytes())
     }

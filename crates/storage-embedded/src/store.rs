@@ -51,6 +51,12 @@ impl EmbeddedStore {
     pub fn open(path: &Path, options: Options) -> std::result::Result<Self, OpenError> {
         let directory = Directory::take(path)?;
         let file = directory.store_file();
+        let opened_before = directory.opened_before();
+        // An empty file would be taken for a new one, and nobody would learn of the loss.
+        if opened_before && std::fs::metadata(&file).map_or(0, |found| found.len()) == 0 {
+            let why = "it is empty or missing".to_owned();
+            return Err(OpenError::Damaged { path: file, why });
+        }
         let loaded = load(Log::open(&file, &options, options.verify)?)?;
         let Loaded {
             log,
@@ -63,6 +69,9 @@ impl EmbeddedStore {
             let found = view.revision;
             let why = format!("it ends at revision {found}, but was closed at {clean}");
             return Err(OpenError::Damaged { path: file, why });
+        }
+        if !opened_before {
+            directory.note_clean(view.revision)?;
         }
         let hub = Hub::default();
         hub.lock().published = view.revision;

@@ -107,12 +107,20 @@ impl Cluster {
     }
 
     /// Kills the process, calls `meddle`, and starts another one, which must refuse; why it does.
-    pub(crate) fn fails_to_restart(mut self, meddle: impl FnOnce()) -> String {
+    pub(crate) fn fails_to_restart(self, meddle: impl FnOnce()) -> String {
+        self.refuses_to_restart(meddle).1
+    }
+
+    /// The same, and the directory as it is afterwards.
+    pub(crate) fn refuses_to_restart(
+        mut self,
+        meddle: impl FnOnce(),
+    ) -> (tempfile::TempDir, String) {
         self.child.kill().expect("kill");
         self.child.wait().expect("wait");
         meddle();
         let data = self.data();
-        let output = Command::new(env!("CARGO_BIN_EXE_rampart"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rampart"))
             .args([
                 "up",
                 "--listen",
@@ -123,10 +131,25 @@ impl Cluster {
             ])
             .arg(data)
             .stdin(Stdio::null())
-            .output()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .expect("rampart runs");
-        assert!(!output.status.success(), "the cluster started");
-        String::from_utf8_lossy(&output.stderr).into_owned()
+        // One that starts after all says so and goes on running.
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("piped");
+        let read = BufReader::new(stdout).read_line(&mut line);
+        let started = read.unwrap_or(0) > 0;
+        if started {
+            let _ = child.kill();
+        }
+        let output = child.wait_with_output().expect("rampart ends");
+        assert!(!started, "the cluster started");
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let directory =
+            std::mem::replace(&mut self.directory, tempfile::tempdir().expect("temporary"));
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        (directory, why)
     }
 
     /// Asks the process to stop and returns how it ended and what it logged.

@@ -16,6 +16,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Longer than anything here takes; a hang is a failure, not a wait.
@@ -88,6 +89,11 @@ impl Wire {
         let data = |field: &str| decoded(user[field].as_str().expect("a text"));
         let certificate = data("client-certificate-data");
         let key = data("client-key-data");
+        Self::new(cluster, Some((certificate, key)))
+    }
+
+    /// A client with a certificate and its key in PEM.
+    pub(crate) fn with_certificate(cluster: &Cluster, certificate: Vec<u8>, key: Vec<u8>) -> Self {
         Self::new(cluster, Some((certificate, key)))
     }
 
@@ -172,23 +178,9 @@ impl Wire {
 
     /// Sends a request over HTTP/2.
     pub(crate) fn send_http2(&self, request: http::Request<Bytes>) -> Answer {
-        let mut config = (*self.config).clone();
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-        let name = ServerName::from(self.address.ip());
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(async {
-            let tcp = tokio::net::TcpStream::connect(self.address)
-                .await
-                .expect("the server listens");
-            let tls = connector.connect(name, tcp).await.expect("TLS");
-            let (mut sender, connection) =
-                hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(tls))
-                    .await
-                    .expect("HTTP/2");
-            tokio::spawn(connection);
-            let answer = sender.send_request(request.map(Full::new)).await;
-            let (head, body) = answer.expect("an answer").into_parts();
+            let (head, body) = self.begin_http2(request).await.into_parts();
             let body = body.collect().await.expect("a whole answer").to_bytes();
             Answer {
                 code: head.status.as_u16(),
@@ -196,6 +188,50 @@ impl Wire {
                 body: body.to_vec(),
             }
         })
+    }
+
+    /// Opens a watch over HTTP/2; the thread ends with it, and gives what was sent.
+    pub(crate) fn watch_http2(&self, url: &str) -> JoinHandle<String> {
+        let wire = self.clone();
+        let request = http::Request::get(url).body(Bytes::new());
+        let request = request.expect("a request");
+        let (begun, beginning) = std::sync::mpsc::channel();
+        let watch = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(async {
+                let mut body = wire.begin_http2(request).await.into_body();
+                let mut text = Vec::new();
+                while let Some(frame) = body.frame().await {
+                    let frame = frame.expect("no reset");
+                    text.extend_from_slice(frame.data_ref().expect("data"));
+                    let _ = begun.send(());
+                }
+                String::from_utf8(text).expect("text")
+            })
+        });
+        beginning.recv().expect("the watch begins");
+        watch
+    }
+
+    async fn begin_http2(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> http::Response<hyper::body::Incoming> {
+        let mut config = (*self.config).clone();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+        let name = ServerName::from(self.address.ip());
+        let tcp = tokio::net::TcpStream::connect(self.address)
+            .await
+            .expect("the server listens");
+        let tls = connector.connect(name, tcp).await.expect("TLS");
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(tls))
+                .await
+                .expect("HTTP/2");
+        tokio::spawn(connection);
+        let answer = sender.send_request(request.map(Full::new)).await;
+        answer.expect("an answer")
     }
 }
 
