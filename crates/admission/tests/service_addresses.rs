@@ -119,12 +119,12 @@ fn what_others_have_is_refused() {
     let cases = [
         (
             json!({"clusterIP": "10.96.0.10", "ports": [{"port": 80}]}),
-            "Service \"a\" is invalid: spec.clusterIPs: Invalid value: [\"10.96.0.10\"]: failed \
+            "Service \"a\" is invalid: spec.clusterIPs: Invalid value: []string{\"10.96.0.10\"}: failed \
              to allocate IP 10.96.0.10: provided IP is already allocated",
         ),
         (
             json!({"clusterIP": "192.168.0.1", "ports": [{"port": 80}]}),
-            "Service \"a\" is invalid: spec.clusterIPs: Invalid value: [\"192.168.0.1\"]: failed \
+            "Service \"a\" is invalid: spec.clusterIPs: Invalid value: []string{\"192.168.0.1\"}: failed \
              to allocate IP 192.168.0.1: the provided IP (192.168.0.1) is not in the valid range. \
              The range of valid IPs is 10.96.0.0/12",
         ),

@@ -1,7 +1,7 @@
 //! Field paths and field errors, in the words and formats of upstream's `field.Error`
 //! (`k8s.io/apimachinery/pkg/util/validation/field`), because kubectl prints them as they are.
 
-use crate::Value;
+use crate::{Value, go};
 use std::fmt;
 
 /// A path to a field, such as `spec.containers[0].ports[1].name`.
@@ -39,6 +39,12 @@ impl Path {
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
         Self(format!("{}[{key}]", self.0))
+    }
+
+    /// The name of the field at its end, without index or key.
+    fn last(&self) -> &str {
+        let last = self.0.rsplit('.').next().unwrap_or_default();
+        last.split('[').next().unwrap_or_default()
     }
 
     /// The path as upstream writes it.
@@ -221,7 +227,7 @@ impl FieldError {
         let text = self.kind.text();
         let value = match &self.value {
             None => String::new(),
-            Some(v) => format!(": {}", show(v)),
+            Some(v) => format!(": {}", show(self.path.last(), v)),
         };
         if self.detail.is_empty() {
             format!("{text}{value}")
@@ -241,10 +247,9 @@ impl fmt::Display for FieldError {
     }
 }
 
-/// A value as upstream quotes it: strings in double quotes, the rest as JSON.
-fn show(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        other => other.to_string(),
-    }
+/// The value of the field called `name` as 1.33 shows it: strings in double quotes, lists and
+/// structures in Go's syntax. Structures whose Go type is not known here are shown as JSON, as
+/// later versions show all.
+fn show(name: &str, value: &Value) -> String {
+    go::go_syntax(name, value).unwrap_or_else(|| value.to_string())
 }

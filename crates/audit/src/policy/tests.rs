@@ -214,7 +214,7 @@ fn mistakes_are_named_with_their_field() {
         ),
         (
             json!([{"level": "None", "resources": [{"group": "", "resourceNames": ["x"]}]}]),
-            "rules[0].resources[0].resourceNames: Invalid value: [\"x\"]: using resourceNames \
+            "rules[0].resources[0].resourceNames: Invalid value: []string{\"x\"}: using resourceNames \
              requires at least one resource",
         ),
         (

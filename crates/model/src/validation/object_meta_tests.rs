@@ -85,7 +85,7 @@ fn new_metadata() {
         (
             json!({"name": "a", "finalizers": ["orphan", "foregroundDeletion"]}),
             false,
-            "metadata.finalizers: Invalid value: [\"orphan\",\"foregroundDeletion\"]: finalizer \
+            "metadata.finalizers: Invalid value: []string{\"orphan\", \"foregroundDeletion\"}: finalizer \
              orphan and foregroundDeletion cannot be both set",
         ),
         (

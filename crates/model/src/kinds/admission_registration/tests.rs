@@ -62,7 +62,7 @@ fn webhooks() {
         (
             json!({"admissionReviewVersions": ["v9"]}),
             format!(
-                "{first}.admissionReviewVersions: Invalid value: [\"v9\"]: must include at least one of v1, v1beta1"
+                "{first}.admissionReviewVersions: Invalid value: []string{{\"v9\"}}: must include at least one of v1, v1beta1"
             ),
         ),
         (
@@ -80,7 +80,7 @@ fn webhooks() {
         (
             rule(json!({"operations": ["*", "CREATE"]})),
             format!(
-                "{first}.rules[0].operations: Invalid value: [\"*\",\"CREATE\"]: if '*' is present, must not specify other operations"
+                "{first}.rules[0].operations: Invalid value: []admissionregistration.OperationType{{\"*\", \"CREATE\"}}: if '*' is present, must not specify other operations"
             ),
         ),
         (
@@ -92,7 +92,7 @@ fn webhooks() {
         (
             rule(json!({"resources": ["*/*", "pods"]})),
             format!(
-                "{first}.rules[0].resources: Invalid value: [\"*/*\",\"pods\"]: if '*/*' is present, must not specify other resources"
+                "{first}.rules[0].resources: Invalid value: []string{{\"*/*\", \"pods\"}}: if '*/*' is present, must not specify other resources"
             ),
         ),
         (
@@ -157,7 +157,7 @@ fn bindings() {
         ),
         (
             json!({"policyName": "p", "validationActions": ["Deny", "Warn"]}),
-            "spec.validationActions: Invalid value: [\"Deny\",\"Warn\"]: must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)",
+            "spec.validationActions: Invalid value: []admissionregistration.ValidationAction{\"Deny\", \"Warn\"}: must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)",
         ),
         (
             json!({"policyName": "p", "validationActions": ["Audit"], "paramRef": {"name": "a", "selector": {}, "parameterNotFoundAction": "Deny"}}),

@@ -89,7 +89,7 @@ fn minimal_objects_are_valid() {
 
 #[test]
 fn selectors_and_templates() {
-    let mismatch = "spec.template.metadata.labels: Invalid value: {\"a\":\"b\"}: `selector` does \
+    let mismatch = "spec.template.metadata.labels: Invalid value: map[string]string{\"a\":\"b\"}: `selector` does \
                     not match template `labels`";
     for plural in WORKLOADS {
         let other = json!({"selector": {"matchLabels": {"a": "c"}}});
@@ -120,7 +120,7 @@ fn selectors_and_templates() {
         assert_eq!(
             errors_of(plural, &empty),
             format!(
-                "spec.selector: Invalid value: {{\"matchLabels\":{{}}}}: empty selector is \
+                "spec.selector: Invalid value: v1.LabelSelector{{MatchLabels:map[string]string{{}}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}}: empty selector is \
                  invalid for {kind}"
             )
         );
@@ -152,7 +152,7 @@ fn selectors_stay() {
         assert_eq!(
             update("apps", plural, &new, &minimal(plural), ""),
             [
-                "spec.selector: Invalid value: {\"matchLabels\":{\"a\":\"b\",\"x\":\"y\"}}: field is \
+                "spec.selector: Invalid value: v1.LabelSelector{MatchLabels:map[string]string{\"a\":\"b\", \"x\":\"y\"}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: field is \
               immutable"
             ],
             "{plural}"

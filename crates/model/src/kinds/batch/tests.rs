@@ -107,8 +107,9 @@ fn selectors_are_generated() {
     assert_eq!(
         create("batch", "jobs", &wrong),
         ["spec.template.metadata.labels[job-name]: Invalid value: \
-          {\"batch.kubernetes.io/controller-uid\":\"u-1\",\"batch.kubernetes.io/job-name\":\"j\",\
-          \"controller-uid\":\"u-1\",\"job-name\":\"x\"}: must be 'j'"]
+          map[string]string{\"batch.kubernetes.io/controller-uid\":\"u-1\", \
+          \"batch.kubernetes.io/job-name\":\"j\", \
+          \"controller-uid\":\"u-1\", \"job-name\":\"x\"}: must be 'j'"]
     );
     let foreign = job(&json!({"selector": {"matchLabels": {"a": "b"}},
         "template": {"metadata": {"labels": {"a": "b"}}}}));
@@ -261,7 +262,7 @@ fn what_of_jobs_may_change() {
         ),
         (
             json!({"selector": {"matchLabels": {"job-name": "j"}}}),
-            "spec.selector: Invalid value: {\"matchLabels\":{\"batch.kubernetes.io/controller-uid\":\"u-1\",\"job-name\":\"j\"}}: field is immutable",
+            "spec.selector: Invalid value: v1.LabelSelector{MatchLabels:map[string]string{\"batch.kubernetes.io/controller-uid\":\"u-1\", \"job-name\":\"j\"}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: field is immutable",
         ),
         (
             json!({"managedBy": "a.b/c"}),
@@ -347,7 +348,7 @@ fn cron_jobs() {
         ),
         (
             json!({"jobTemplate": {"spec": {"selector": {"matchLabels": {"a": "b"}}, "manualSelector": true}}}),
-            "spec.jobTemplate.spec.selector: Invalid value: {\"matchLabels\":{\"a\":\"b\"}}: `selector` will be auto-generated; spec.jobTemplate.spec.manualSelector: Unsupported value: true: supported values: \"false\", \"nil\"",
+            "spec.jobTemplate.spec.selector: Invalid value: v1.LabelSelector{MatchLabels:map[string]string{\"a\":\"b\"}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: `selector` will be auto-generated; spec.jobTemplate.spec.manualSelector: Unsupported value: true: supported values: \"false\", \"nil\"",
         ),
         (
             json!({"jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "Always"}}}}}),

@@ -214,7 +214,7 @@ mod tests {
             (
                 json!({"podCIDRs": ["10.0.0.0/8", "11.0.0.0/8"]}),
                 vec![
-                    "spec.podCIDRs: Invalid value: [\"10.0.0.0/8\",\"11.0.0.0/8\"]: may specify \
+                    "spec.podCIDRs: Invalid value: []string{\"10.0.0.0/8\", \"11.0.0.0/8\"}: may specify \
                       no more than one CIDR for each IP family",
                 ],
             ),

@@ -192,7 +192,7 @@ mod tests {
             texts(&validate_create(&controller)),
             [
                 "spec.replicas: Invalid value: -1: must be greater than or equal to 0",
-                "spec.template.metadata.labels: Invalid value: {\"a\":\"b\"}: `selector` does not \
+                "spec.template.metadata.labels: Invalid value: map[string]string{\"a\":\"b\"}: `selector` does not \
                  match template `labels`",
                 "spec.template.spec.restartPolicy: Unsupported value: \"Never\": supported \
                  values: \"Always\"",

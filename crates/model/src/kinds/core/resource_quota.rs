@@ -235,20 +235,22 @@ mod tests {
             (
                 json!({"hard": {"pods": "1"}, "scopes": ["BestEffort", "NotBestEffort"]}),
                 vec![
-                    "spec.scopes: Invalid value: [\"BestEffort\",\"NotBestEffort\"]: conflicting \
+                    "spec.scopes: Invalid value: []core.ResourceQuotaScope{\"BestEffort\", \"NotBestEffort\"}: conflicting \
                       scopes",
                 ],
             ),
             (
                 json!({"hard": {"cpu": "1"}, "scopes": ["BestEffort"]}),
                 vec![
-                    "spec.scopes: Invalid value: [\"BestEffort\"]: unsupported scope applied to \
+                    "spec.scopes: Invalid value: []core.ResourceQuotaScope{\"BestEffort\"}: unsupported scope applied to \
                       resource",
                 ],
             ),
             (
                 json!({"hard": {"pods": "1"}, "scopes": ["X"]}),
-                vec!["spec.scopes: Invalid value: [\"X\"]: unsupported scope"],
+                vec![
+                    "spec.scopes: Invalid value: []core.ResourceQuotaScope{\"X\"}: unsupported scope",
+                ],
             ),
             (
                 json!({"hard": {"pods": "1"}, "scopeSelector": {"matchExpressions":
@@ -276,7 +278,9 @@ mod tests {
         let new = json!({"spec": {"scopes": ["Terminating"]}});
         assert_eq!(
             texts_of(&validate_update(&new, &old, "")),
-            ["spec.scopes: Invalid value: [\"Terminating\"]: field is immutable"]
+            [
+                "spec.scopes: Invalid value: []core.ResourceQuotaScope{\"Terminating\"}: field is immutable"
+            ]
         );
     }
 }

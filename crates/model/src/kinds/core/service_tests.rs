@@ -101,7 +101,7 @@ fn rules() {
         ),
         (
             json!({"ports": [{"port": 1}], "clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.2"]}),
-            vec!["spec.clusterIPs: Invalid value: [\"10.0.0.2\"]: first value must match"],
+            vec!["spec.clusterIPs: Invalid value: []string{\"10.0.0.2\"}: first value must match"],
         ),
         (
             json!({"ports": [{"port": 1}], "clusterIP": "10.0.0.1", "ipFamilies": ["IPv6"]}),
@@ -175,7 +175,7 @@ fn allocated_values_stay() {
     assert_eq!(new["spec"]["clusterIPs"], json!(["10.0.0.2"]));
     assert_eq!(
         errors,
-        ["spec.clusterIPs[0]: Invalid value: [\"10.0.0.2\"]: may not change once set"]
+        ["spec.clusterIPs[0]: Invalid value: []string{\"10.0.0.2\"}: may not change once set"]
     );
     let mut down = old["spec"].clone();
     down["type"] = json!("ClusterIP");

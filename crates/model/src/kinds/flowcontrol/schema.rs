@@ -259,7 +259,7 @@ mod tests {
             ),
             (
                 rule(json!({"nonResourceRules": [{"verbs": ["*", "get"], "nonResourceURLs": ["/a*"]}]})),
-                format!("{first}.nonResourceRules[0].verbs: Invalid value: [\"*\",\"get\"]: if '*' is present, must not specify other verbs; {first}.nonResourceRules[0].nonResourceURLs[0]: Invalid value: \"/a*\": wildcard can only do suffix matching"),
+                format!("{first}.nonResourceRules[0].verbs: Invalid value: []string{{\"*\", \"get\"}}: if '*' is present, must not specify other verbs; {first}.nonResourceRules[0].nonResourceURLs[0]: Invalid value: \"/a*\": wildcard can only do suffix matching"),
             ),
             (
                 rule(json!({"resourceRules": [{"verbs": ["get"], "apiGroups": ["*"], "resources": ["pods"]}]})),

@@ -285,7 +285,7 @@ fn service_ranges() {
         ),
         (
             json!(["10.0.0.0/16", "11.0.0.0/16"]),
-            "spec.cidrs: Invalid value: [\"10.0.0.0/16\",\"11.0.0.0/16\"]: may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64",
+            "spec.cidrs: Invalid value: []string{\"10.0.0.0/16\", \"11.0.0.0/16\"}: may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64",
         ),
     ];
     for (cidrs, want) in cases {

@@ -47,7 +47,7 @@ fn specs() {
         (
             json!({"requiredDropCapabilities": ["A"], "allowedCapabilities": ["*", "A"]}),
             vec![
-                "requiredDropCapabilities: Invalid value: [\"A\"]: must be empty when all capabilities are allowed by a wildcard",
+                "requiredDropCapabilities: Invalid value: []core.Capability{\"A\"}: must be empty when all capabilities are allowed by a wildcard",
                 "allowedCapabilities: Invalid value: \"A\": capability is listed in allowedCapabilities and requiredDropCapabilities",
             ],
         ),
