@@ -7,9 +7,10 @@
 mod discover;
 mod list;
 
-pub use list::Progress;
+pub use list::{Progress, Reading};
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use model::user::UserInfo;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -101,6 +102,23 @@ impl Client {
     /// The namespace that the context chooses, else `default`.
     pub fn namespace(&self) -> &str {
         &self.namespace
+    }
+
+    /// Who the cluster takes the user for. The answer of a review, which is kept nowhere.
+    pub async fn whoami(&self) -> Result<UserInfo, ClientError> {
+        let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+        let body = r#"{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}"#;
+        let request = http::Request::post(path)
+            .header("Content-Type", "application/json")
+            .body(body.as_bytes().to_vec())
+            .map_err(|e| self.unreachable(chain(&e)))?;
+        let review: model::Value = self
+            .inner
+            .request(request)
+            .await
+            .map_err(|e| self.unreachable(chain(&e)))?;
+        let user = model::meta::at(&review, &["status", "userInfo"]).cloned();
+        serde_json::from_value(user.unwrap_or_default()).map_err(|e| self.unreachable(chain(&e)))
     }
 
     fn unreachable(&self, reason: impl Into<String>) -> ClientError {

@@ -27,6 +27,17 @@ pub struct Progress {
     pub objects: usize,
 }
 
+/// What is read of a cluster.
+#[derive(Debug, Clone)]
+pub struct Reading<'a> {
+    /// How the snapshot is made.
+    pub options: Options,
+    /// The namespace in which kinds are listed that may not be listed in the whole cluster.
+    pub namespace: &'a str,
+    /// Which kinds are read, by group and plural name.
+    pub wanted: fn(group: &str, plural: &str) -> bool,
+}
+
 /// What was listed of a kind.
 struct Listed {
     items: Vec<Value>,
@@ -37,22 +48,26 @@ struct Listed {
 }
 
 impl Client {
-    /// All objects that the user may list, of all kinds but events and those that are computed
-    /// when asked for. Kinds that may not be listed in the whole cluster are listed in
-    /// `namespace`; each that is missing is a problem of the snapshot.
+    /// All objects that the user may list, of the wanted kinds, but never events and what is
+    /// computed when it is asked for. Kinds that may not be listed in the whole cluster are
+    /// listed in one namespace; each that is missing is a problem of the snapshot.
     ///
     /// Only if the cluster cannot be reached or refuses the user altogether is it an error.
     pub async fn snapshot(
         &self,
         registry: Arc<Registry>,
-        options: Options,
-        namespace: &str,
+        reading: Reading<'_>,
         mut progress: impl FnMut(Progress),
     ) -> Result<Snapshot, ClientError> {
         let (kinds, failed) = self
             .discover(&registry)
             .await
             .map_err(|refusal| self.unreachable(refusal.text()))?;
+        let Reading {
+            options,
+            namespace,
+            wanted,
+        } = reading;
         let mut builder = Builder::new(registry, options);
         for (group_version, refusal) in failed {
             let message = format!("{group_version} cannot be discovered: {}", refusal.text());
@@ -69,6 +84,10 @@ impl Client {
                 builtin: None,
             });
         }
+        let kinds: Vec<Listable> = kinds
+            .into_iter()
+            .filter(|kind| wanted(&kind.group, &kind.plural))
+            .collect();
         let mut done = Progress {
             kinds: 0,
             of: kinds.len(),
@@ -179,7 +198,7 @@ fn problem(kind: &Listable, refusal: &Refusal, only_in: Option<&str>) -> Problem
         ),
         None => format!("{name} cannot be listed: {}", refusal.text()),
     };
-    Problem::new(what, message, None)
+    Problem::new(what, message, None).about(&kind.group, &kind.plural)
 }
 
 /// Text as a part of a URL.

@@ -1,5 +1,7 @@
 //! The command line. Completions and the manual are made from the same definitions.
 
+use crate::input::{ClusterArguments, InputArguments};
+use crate::output::OutputArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -40,6 +42,14 @@ pub(crate) enum Command {
     /// Keys of service-account tokens
     #[command(subcommand)]
     ServiceaccountKeys(ServiceaccountKeys),
+    /// Write the objects of a cluster into one file, which every analysis reads
+    Snapshot(Snapshot),
+    /// Ask whether somebody may do something, and why
+    #[command(name = "can-i")]
+    CanI(Box<CanI>),
+    /// Ask who may do something, and why
+    #[command(name = "who-can")]
+    WhoCan(Box<WhoCan>),
     /// Print a completion script for a shell
     Completion {
         /// The shell
@@ -199,6 +209,73 @@ pub(crate) enum ServiceaccountKeys {
         #[command(flatten)]
         data: DataDir,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Snapshot {
+    /// Manifests to write a snapshot of instead, `-` for standard input
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArguments,
+    /// The namespace in which kinds are read that may not be read in the whole cluster, and that
+    /// manifests are in that name none [default: the context's, else default]
+    #[arg(short, long)]
+    pub(crate) namespace: Option<String>,
+    /// The file to write, compressed if it ends in .gz; `-` for standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rampart can-i get secrets --as jane ./manifests\n  rampart can-i \
+    create pods --subresource exec --as system:serviceaccount:ns:robot --live\n  rampart can-i --list \
+    --as jane --snapshot cluster.json.gz"
+)]
+pub(crate) struct CanI {
+    /// The verb: get, list, watch, create, update, patch, delete, use, bind, … or `*`
+    #[arg(required_unless_present = "list")]
+    pub(crate) verb: Option<String>,
+    /// The resource, with the name of an object if one is meant, or a path such as /healthz
+    #[arg(value_name = "RESOURCE[/NAME]", required_unless_present = "list")]
+    pub(crate) resource: Option<String>,
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// Who: a user, also system:serviceaccount:NAMESPACE:NAME [default, with --live: yourself]
+    #[arg(long = "as", value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// A group of the user (repeatable); the groups that everybody is in are added
+    #[arg(long = "as-group", value_name = "GROUP")]
+    pub(crate) groups: Vec<String>,
+    /// The subresource, such as exec, log, scale or status
+    #[arg(long, value_name = "NAME")]
+    pub(crate) subresource: Option<String>,
+    /// List everything that is allowed in the namespace
+    #[arg(long)]
+    pub(crate) list: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rampart who-can get secrets ./manifests\n  rampart who-can create \
+    pods --subresource exec -A --live"
+)]
+pub(crate) struct WhoCan {
+    /// The verb: get, list, watch, create, update, patch, delete, use, bind, … or `*`
+    pub(crate) verb: String,
+    /// The resource, with the name of an object if one is meant, or a path such as /healthz
+    #[arg(value_name = "RESOURCE[/NAME]")]
+    pub(crate) resource: String,
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// The subresource, such as exec, log, scale or status
+    #[arg(long, value_name = "NAME")]
+    pub(crate) subresource: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
 }
 
 /// A number with a unit: `90s`, `15m`, `12h`, `30d`.

@@ -1,11 +1,14 @@
 //! One file per command.
 
 mod backup;
+mod can_i;
 mod completion;
 mod encryption;
 mod kubeconfig;
 mod serviceaccount_keys;
+mod snapshot;
 mod up;
+mod who_can;
 
 use crate::arguments::{Arguments, Command};
 use anyhow::Result;
@@ -23,6 +26,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Encryption(arguments) => encryption::run(&arguments),
         Command::ServiceaccountKeys(arguments) => serviceaccount_keys::run(&arguments),
+        Command::Snapshot(arguments) => snapshot::run(&arguments),
+        Command::CanI(arguments) => can_i::run(&arguments),
+        Command::WhoCan(arguments) => who_can::run(&arguments),
         Command::Completion { shell } => completion::completion(shell),
         Command::Manual { directory } => completion::manual(&directory),
     }

@@ -1,10 +1,13 @@
 //! Rampart: Kubernetes security in one binary.
 
+mod access;
 mod arguments;
 mod cluster;
 mod commands;
 mod control;
 mod data_dir;
+mod input;
+mod output;
 mod store;
 mod token_keys;
 

@@ -287,7 +287,10 @@ impl Builder {
                         written.kind,
                         written.api_version()
                     );
-                    self.report(ProblemKind::UnknownKind, message, source.as_ref(), "kind");
+                    let location = self.location(source.as_ref(), "kind");
+                    let problem = Problem::new(ProblemKind::UnknownKind, message, location);
+                    self.problems
+                        .push(problem.about(&written.group, &written.kind));
                 }
                 let (group, version) = (&written.group, &written.version);
                 Kinds::unknown(group, version, &written.kind, namespaced)
@@ -329,11 +332,17 @@ impl Builder {
                 written.kind,
                 model::resource::api_version(&kind.group, kind.versions.first().map_or("", |v| v)),
             );
-            self.report(ProblemKind::UnservedVersion, message, source, "apiVersion");
+            self.report(
+                kind,
+                ProblemKind::UnservedVersion,
+                message,
+                source,
+                "apiVersion",
+            );
         }
         if !is_metadata_usable(value) {
             let message = "metadata is no mapping of texts".to_owned();
-            self.report(ProblemKind::InvalidField, message, source, "metadata");
+            self.report(kind, ProblemKind::InvalidField, message, source, "metadata");
             meta::set(value, &["metadata"], Value::Object(model::Map::new()));
         }
         if self.options.origin == Origin::Cluster {
@@ -351,23 +360,37 @@ impl Builder {
                 let findings = normal::admit(value, kind, &written.version);
                 for path in findings.unknown_fields {
                     let message = format!("{} has no field {path:?}: it is dropped", written.kind);
-                    self.report(ProblemKind::UnknownField, message, source, &path);
+                    self.report(kind, ProblemKind::UnknownField, message, source, &path);
                 }
                 for error in findings.errors {
-                    self.report(ProblemKind::InvalidField, error, source, "");
+                    self.report(kind, ProblemKind::InvalidField, error, source, "");
                 }
             }
         }
         let generated = meta::text(value, &["metadata", "generateName"]);
         if meta::name(value).is_empty() && generated.is_empty() {
             let message = format!("{} has no name", written.kind);
-            self.report(ProblemKind::MissingName, message, source, "metadata.name");
+            self.report(
+                kind,
+                ProblemKind::MissingName,
+                message,
+                source,
+                "metadata.name",
+            );
         }
     }
 
-    fn report(&mut self, kind: ProblemKind, message: String, source: Option<&Source>, path: &str) {
-        let location = self.location(source, path);
-        self.problems.push(Problem::new(kind, message, location));
+    fn report(
+        &mut self,
+        about: &Kind,
+        kind: ProblemKind,
+        message: String,
+        source: Option<&Source>,
+        path: &str,
+    ) {
+        let problem = Problem::new(kind, message, self.location(source, path));
+        self.problems
+            .push(problem.about(&about.group, &about.plural));
     }
 
     /// Of several objects with one name the last stays, as it would after `kubectl apply`.
@@ -398,7 +421,7 @@ impl Builder {
                     object.title()
                 );
                 let kind = ProblemKind::DuplicateObject;
-                self.report(kind, message, object.source.as_ref(), "");
+                self.report(&object.kind, kind, message, object.source.as_ref(), "");
             }
             kept.push(Some(object));
         }

@@ -159,7 +159,7 @@ impl Snapshot {
 
 impl crate::Object {
     /// Whether it was added to manifests, rather than read.
-    fn is_added(&self) -> bool {
+    pub fn is_added(&self) -> bool {
         self.standing != Standing::Written && self.source.is_none()
     }
 }

@@ -77,6 +77,10 @@ pub struct Problem {
     pub severity: Severity,
     /// What is wrong, in one line.
     pub message: String,
+    /// The resource that it is about, such as `pods` or `roles.rbac.authorization.k8s.io`; `None`
+    /// if it may be about any: a document that could not be read may have held anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
     /// Where, if it is known.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
@@ -93,7 +97,17 @@ impl Problem {
             kind,
             severity: kind.severity(),
             message: message.into(),
+            resource: None,
             location: location.into(),
+        }
+    }
+
+    /// The same problem, known to be about one resource.
+    #[must_use]
+    pub fn about(self, group: &str, plural: &str) -> Self {
+        Self {
+            resource: Some(model::status::qualified(group, plural)),
+            ..self
         }
     }
 }

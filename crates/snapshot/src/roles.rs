@@ -53,7 +53,7 @@ impl Snapshot {
                     let location = self.locate(object, "");
                     let kind = ProblemKind::InvalidField;
                     let message = format!("{}: {}", object.title(), error.problem);
-                    problems.push(Problem::new(kind, message, location));
+                    problems.push(Problem::new(kind, message, location).about(GROUP, plural));
                 }
             }
         }

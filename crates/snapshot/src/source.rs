@@ -132,7 +132,7 @@ impl std::fmt::Display for Citation {
         }
         match &self.location {
             Some(location) => write!(f, " ({location})"),
-            None if self.given => f.write_str(" (every cluster has it)"),
+            None if self.given => f.write_str(" (default)"),
             None => Ok(()),
         }
     }

@@ -1,0 +1,278 @@
+//! Questions about access have one answer, whether asked of manifests, of a live cluster or of a
+//! snapshot of it.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests"
+)]
+
+mod support;
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use support::Cluster;
+
+fn rampart(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rampart"))
+        .args(arguments)
+        .env_remove("KUBECONFIG")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("rampart runs")
+}
+
+fn text(output: &[u8]) -> String {
+    String::from_utf8_lossy(output).into_owned()
+}
+
+/// The exit status and the JSON document, without where things stand.
+fn answer(question: &[&str], source: &[&str]) -> (Option<i32>, Value) {
+    let arguments: Vec<&str> = [question, source, &["-o", "json"]].concat();
+    let output = rampart(&arguments);
+    let mut document: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{arguments:?}: {e}: {}", text(&output.stderr)));
+    without_locations(&mut document);
+    (output.status.code(), document)
+}
+
+fn without_locations(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for field in ["file", "line", "column"] {
+                map.remove(field);
+            }
+            map.values_mut().for_each(without_locations);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_locations),
+        _ => {}
+    }
+}
+
+fn workshop() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workshop")
+}
+
+const MORE: &str = "\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: poker, labels: {rbac.authorization.k8s.io/aggregate-to-view: 'true'}}
+rules:
+- {apiGroups: [x.io], resources: [things], verbs: [get, poke]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: viewers}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects:
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: jane}
+- {apiGroup: rbac.authorization.k8s.io, kind: Group, name: 'system:serviceaccounts:test-namespace'}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: one}
+rules:
+- {apiGroups: [''], resources: [secrets], resourceNames: [mysecret], verbs: [get]}
+- {apiGroups: ['*'], resources: ['*/scale'], verbs: [update]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: one}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: one}
+subjects:
+- {kind: ServiceAccount, name: rbac-example}
+";
+
+#[test]
+fn one_question_has_one_answer() {
+    let cluster = Cluster::start();
+    let directory = cluster.scratch().join("manifests");
+    std::fs::create_dir(&directory).expect("a directory");
+    for entry in std::fs::read_dir(workshop()).expect("the workshop") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|e| e == "yaml") {
+            let name = path.file_name().expect("a name");
+            std::fs::copy(&path, directory.join(name)).expect("a copy");
+        }
+    }
+    std::fs::write(directory.join("99-more.yaml"), MORE).expect("written");
+    let directory = directory.to_string_lossy().into_owned();
+    let kubeconfig = cluster.kubeconfig().to_string_lossy().into_owned();
+    for kubectl in support::kubectls().iter().take(1) {
+        let applied = Command::new(kubectl)
+            .args(["--kubeconfig", &kubeconfig, "apply", "-f", &directory])
+            .output()
+            .expect("kubectl runs");
+        assert!(applied.status.success(), "{}", text(&applied.stderr));
+    }
+    let file = cluster.scratch().join("cluster.json.gz");
+    let file = file.to_string_lossy().into_owned();
+    let taken = rampart(&["snapshot", "--kubeconfig", &kubeconfig, "-o", &file]);
+    assert_eq!(taken.status.code(), Some(0), "{}", text(&taken.stderr));
+    let live = ["--live", "--kubeconfig", &kubeconfig];
+    let account = "serviceaccount/default/rbac-example";
+    let robot = "system:serviceaccount:test-namespace:build-robot";
+    for (question, want) in [
+        (vec!["can-i", "list", "pods", "--as", account], 0),
+        (vec!["can-i", "create", "pods", "--as", account], 1),
+        (
+            vec![
+                "can-i",
+                "list",
+                "pods",
+                "-n",
+                "kube-system",
+                "--as",
+                account,
+            ],
+            1,
+        ),
+        (vec!["can-i", "get", "secrets/mysecret", "--as", account], 0),
+        (vec!["can-i", "get", "secrets", "--as", account], 1),
+        (
+            vec![
+                "can-i",
+                "update",
+                "deploy",
+                "--subresource",
+                "scale",
+                "--as",
+                account,
+            ],
+            0,
+        ),
+        (vec!["can-i", "update", "deploy", "--as", account], 1),
+        (vec!["can-i", "poke", "things.x.io", "--as", "jane"], 0),
+        (vec!["can-i", "get", "configmaps", "--as", robot], 0),
+        (
+            vec!["can-i", "get", "/version", "--as", "system:anonymous"],
+            0,
+        ),
+        (vec!["can-i", "get", "/metrics", "--as", "jane"], 1),
+        (
+            vec![
+                "can-i",
+                "delete",
+                "nodes",
+                "--as",
+                "x",
+                "--as-group",
+                "system:masters",
+            ],
+            0,
+        ),
+        (vec!["can-i", "--list", "--as", account], 0),
+        (vec!["who-can", "get", "secrets/mysecret"], 0),
+        (vec!["who-can", "list", "pods", "-A"], 0),
+        (vec!["who-can", "get", "/healthz"], 0),
+    ] {
+        let of_manifests = answer(&question, &[&directory]);
+        assert_eq!(
+            of_manifests.0,
+            Some(want),
+            "{question:?}: {}",
+            of_manifests.1
+        );
+        assert_eq!(answer(&question, &live), of_manifests, "live: {question:?}");
+        let of_snapshot = answer(&question, &["--snapshot", &file]);
+        assert_eq!(of_snapshot, of_manifests, "snapshot: {question:?}");
+    }
+    // Oneself.
+    let own = rampart(&[&["can-i", "*", "*"], &live[..]].concat());
+    assert_eq!(own.status.code(), Some(0), "{}", text(&own.stderr));
+
+    // The aggregated rule is followed to the role that it was written in.
+    let (_, poke) = answer(
+        &["can-i", "poke", "things.x.io", "--as", "jane"],
+        &[&directory],
+    );
+    let names: Vec<&str> = poke["because"]
+        .as_array()
+        .expect("because")
+        .iter()
+        .filter_map(|c| c["name"].as_str())
+        .collect();
+    assert_eq!(names, ["viewers", "view", "poker"]);
+
+    // Who may list little gets little, and is told so.
+    let jane = cluster.scratch().join("jane.kubeconfig");
+    let jane = jane.to_string_lossy().into_owned();
+    let issued = cluster.rampart(&["kubeconfig", "--user", "jane", "-o", &jane]);
+    assert!(issued.status.success(), "{}", text(&issued.stderr));
+    let part = cluster.scratch().join("part.json");
+    let part = part.to_string_lossy().into_owned();
+    let taken = rampart(&["snapshot", "--kubeconfig", &jane, "-o", &part]);
+    let told = text(&taken.stderr);
+    assert_eq!(taken.status.code(), Some(3), "{told}");
+    assert!(told.contains("secrets cannot be listed"), "{told}");
+    assert!(
+        told.contains("pods can be listed in the namespace \"default\" only"),
+        "{told}"
+    );
+    let whole = std::fs::read(&part).expect("a snapshot");
+    assert!(text(&whole).contains("\"name\":\"secret-env-pod\""));
+    let asked = rampart(&["can-i", "get", "pods", "--live", "--kubeconfig", &jane]);
+    assert_eq!(asked.status.code(), Some(3), "roles are hidden from jane");
+
+    // No secret is in any snapshot.
+    let plain = cluster.scratch().join("plain.json");
+    let plain = plain.to_string_lossy().into_owned();
+    let taken = rampart(&["snapshot", "--kubeconfig", &kubeconfig, "-o", &plain]);
+    assert!(taken.status.success());
+    let plain = text(&std::fs::read(&plain).expect("a snapshot"));
+    assert!(plain.contains("mysecret") && !plain.contains("MWYyZDFlMmU2N2Rm"));
+}
+
+#[test]
+fn wrong_usage_and_bad_input() {
+    let missing = rampart(&["can-i", "get", "pods", "--as", "jane"]);
+    assert_eq!(missing.status.code(), Some(2), "no source");
+    let nobody = rampart(&["can-i", "get", "pods", &workshop().to_string_lossy()]);
+    assert_eq!(nobody.status.code(), Some(2), "nobody is asked about");
+    assert!(text(&nobody.stderr).contains("--as"));
+    let gone = rampart(&["can-i", "get", "pods", "--as", "jane", "/no/such/file"]);
+    assert_eq!(gone.status.code(), Some(2));
+    assert!(
+        text(&gone.stderr).contains("/no/such/file"),
+        "{}",
+        text(&gone.stderr)
+    );
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join("a.yaml"), "kind: [\n").expect("written");
+    std::fs::write(directory.path().join("b.yaml"), MORE).expect("written");
+    let path = directory.path().to_string_lossy().into_owned();
+    let bad = rampart(&[
+        "can-i",
+        "get",
+        "secrets/mysecret",
+        "--as",
+        "serviceaccount/default/rbac-example",
+        &path,
+    ]);
+    assert_eq!(bad.status.code(), Some(3), "{}", text(&bad.stderr));
+    assert!(text(&bad.stdout).starts_with("yes\n"));
+    assert!(
+        text(&bad.stderr).contains("a.yaml:"),
+        "{}",
+        text(&bad.stderr)
+    );
+    // Without colours, as nobody looks.
+    assert!(!text(&bad.stdout).contains('\u{1b}') && !text(&bad.stderr).contains('\u{1b}'));
+    let unreachable = rampart(&["snapshot", "--kubeconfig", "/no/such/kubeconfig"]);
+    assert_eq!(unreachable.status.code(), Some(2));
+    let not_one = rampart(&[
+        "who-can",
+        "get",
+        "pods",
+        "--snapshot",
+        &format!("{path}/b.yaml"),
+    ]);
+    assert_eq!(not_one.status.code(), Some(2));
+    assert!(
+        text(&not_one.stderr).contains("not a snapshot"),
+        "{}",
+        text(&not_one.stderr)
+    );
+}
