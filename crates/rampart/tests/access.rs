@@ -199,7 +199,16 @@ fn one_question_has_one_answer() {
     // Who may list little gets little, and is told so.
     let jane = cluster.scratch().join("jane.kubeconfig");
     let jane = jane.to_string_lossy().into_owned();
-    let issued = cluster.rampart(&["kubeconfig", "--user", "jane", "-o", &jane]);
+    let data = cluster.data().to_string_lossy().into_owned();
+    let issued = rampart(&[
+        "kubeconfig",
+        "--data-dir",
+        &data,
+        "--user",
+        "jane",
+        "-o",
+        &jane,
+    ]);
     assert!(issued.status.success(), "{}", text(&issued.stderr));
     let part = cluster.scratch().join("part.json");
     let part = part.to_string_lossy().into_owned();
