@@ -31,6 +31,11 @@ impl Cluster {
         Self::run(directory, arguments)
     }
 
+    /// Starts a cluster in a directory that the test has prepared.
+    pub(crate) fn start_in(directory: tempfile::TempDir) -> Self {
+        Self::run(directory, &[])
+    }
+
     fn run(directory: tempfile::TempDir, arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rampart"));
         command
@@ -98,9 +103,15 @@ impl Cluster {
     }
 
     /// Kills the process with SIGKILL and starts another one on the same data directory.
-    pub(crate) fn kill_and_restart(mut self) -> Self {
+    pub(crate) fn kill_and_restart(self) -> Self {
+        self.kill_and_meddle(|| ())
+    }
+
+    /// The same, with a call of `meddle` in between.
+    pub(crate) fn kill_and_meddle(mut self, meddle: impl FnOnce()) -> Self {
         self.child.kill().expect("kill");
         self.child.wait().expect("wait");
+        meddle();
         let directory =
             std::mem::replace(&mut self.directory, tempfile::tempdir().expect("temporary"));
         Self::run(directory, &[])
