@@ -110,6 +110,9 @@ fn load(paths: &[PathBuf], source: &SourceArguments, wanted: Wanted) -> Result<I
             live: Some(live),
         });
     }
+    if source.cluster.kubeconfig.is_some() || source.cluster.context.is_some() {
+        bail!("--kubeconfig and --context say which cluster --live reads: add --live");
+    }
     let mut options = Options::manifests(or_default());
     options.with_given = !source.without_defaults;
     if let Some(path) = &source.snapshot {

@@ -241,6 +241,21 @@ fn wrong_usage_and_bad_input() {
     let nobody = rampart(&["can-i", "get", "pods", &workshop().to_string_lossy()]);
     assert_eq!(nobody.status.code(), Some(2), "nobody is asked about");
     assert!(text(&nobody.stderr).contains("--as"));
+    let dead = [
+        "can-i",
+        "get",
+        "pods",
+        "--as",
+        "jane",
+        "--kubeconfig",
+        "k",
+        ".",
+    ];
+    assert_eq!(
+        rampart(&dead).status.code(),
+        Some(2),
+        "--kubeconfig without --live"
+    );
     let gone = rampart(&["can-i", "get", "pods", "--as", "jane", "/no/such/file"]);
     assert_eq!(gone.status.code(), Some(2));
     assert!(

@@ -4,8 +4,8 @@ use crate::object::Object;
 use crate::problem::{Problem, ProblemKind};
 use crate::set::{Origin, Snapshot};
 use crate::source::Citation;
+use model::meta;
 use model::selector::LabelSelector;
-use model::{Value, meta};
 use rbac::object::{GROUP, rules_of};
 use rbac::{Because, Index, RoleKind, Rule, aggregate};
 use std::collections::BTreeSet;
@@ -61,27 +61,32 @@ impl Snapshot {
         problems
     }
 
+    /// Each role sees what those before it got, as the controller would write one after another:
+    /// roles that gather from each other come to rest.
     fn fill_aggregating_roles(&mut self) {
-        let mut changed: Vec<(usize, Value)> = Vec::new();
+        let aggregating: Vec<usize> = (0..self.objects.len())
+            .filter(|index| {
+                self.objects.get(*index).is_some_and(|o| {
+                    o.is(GROUP, "clusterroles")
+                        && meta::at(&o.value, &["aggregationRule"]).is_some()
+                })
+            })
+            .collect();
         for _ in 0..ROUNDS {
-            for (index, rules) in changed.drain(..) {
-                if let Some(object) = self.objects.get_mut(index) {
-                    meta::set(Arc::make_mut(&mut object.value), &["rules"], rules);
-                }
-            }
-            let is_role = |o: &&Object| o.is(GROUP, "clusterroles");
-            for (index, object) in self.objects.iter().enumerate() {
-                if !is_role(&object) {
-                    continue;
-                }
+            let mut is_settled = true;
+            for index in &aggregating {
                 let all = self.of(GROUP, "clusterroles").iter().map(|o| &*o.value);
-                if let Ok(Some(rules)) = aggregate::aggregate(&object.value, all)
+                let role = self.objects.get(*index);
+                let rules = role.and_then(|o| aggregate::aggregate(&o.value, all).ok().flatten());
+                if let Some(rules) = rules
                     && let Ok(rules) = serde_json::to_value(rules)
+                    && let Some(object) = self.objects.get_mut(*index)
                 {
-                    changed.push((index, rules));
+                    meta::set(Arc::make_mut(&mut object.value), &["rules"], rules);
+                    is_settled = false;
                 }
             }
-            if changed.is_empty() {
+            if is_settled {
                 break;
             }
         }

@@ -380,6 +380,38 @@ fn roles_are_compiled_with_what_they_gather() {
 }
 
 #[test]
+fn roles_that_gather_each_other_settle() {
+    let role = |name: &str, gathers: &str, verb: &str| {
+        format!(
+            "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {{name: \
+             {name}, labels: {{in: {name}}}}}\naggregationRule: {{clusterRoleSelectors: \
+             [{{matchLabels: {{in: {gathers}}}}}]}}\nrules:\n- {{apiGroups: [''], resources: [pods], \
+             verbs: [{verb}]}}\n"
+        )
+    };
+    let bindings = "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: \
+                    {name: b}\nroleRef: {kind: ClusterRole, name: aa}\nsubjects: [{kind: User, name: u}]\n\
+                    ---\napiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: \
+                    {name: c}\nroleRef: {kind: ClusterRole, name: gone}\nsubjects: [{kind: User, name: u}]\n";
+    // What an aggregating role holds itself is overwritten, so that such a circle holds nothing
+    // that no other role brings in, as in a cluster.
+    let s = read(&format!(
+        "{}{}{bindings}",
+        role("aa", "bb", "get"),
+        role("bb", "aa", "list")
+    ));
+    let user = UserInfo::new("u", ["system:authenticated"]);
+    let ask = Attributes::resource(&user, "delete", "", "pods");
+    let ruling = s.rbac().decide(&ask);
+    assert!(!ruling.allowed());
+    assert!(
+        ruling.reason().contains("\"gone\" not found"),
+        "{}",
+        ruling.reason()
+    );
+}
+
+#[test]
 fn what_every_cluster_has_is_told_apart() {
     let s = read("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\n");
     let standing =
