@@ -92,7 +92,7 @@ pub struct Server {
     pub(crate) address: Mutex<String>,
     /// Held by writes that take what only one object may have, from the choice until everybody
     /// sees what was taken.
-    pub(crate) allocating: tokio::sync::Mutex<()>,
+    pub(crate) allocating: Arc<tokio::sync::Mutex<()>>,
     pub(crate) mutating: Semaphore,
     pub(crate) read_only: Semaphore,
 }

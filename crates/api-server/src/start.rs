@@ -108,7 +108,7 @@ impl Config {
             auditor: self.auditor,
             openapi_hash: OnceLock::new(),
             address: Mutex::default(),
-            allocating: tokio::sync::Mutex::new(()),
+            allocating: Arc::default(),
             mutating: Semaphore::new(self.limits.mutating),
             read_only: Semaphore::new(self.limits.read_only),
             limits: self.limits,

@@ -11,10 +11,18 @@
 
 mod common;
 
+use bytes::Bytes;
 use common::Cluster;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use model::Value;
+use reference_models::store::MemoryStore;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use storage_api::{Entry, Events, Expected, Range, Store};
+use tokio::sync::Semaphore;
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
 const BUDGETS: &str = "/apis/policy/v1/namespaces/default/poddisruptionbudgets";
@@ -194,6 +202,135 @@ async fn services_made_at_once_do_not_share() {
             "{made}"
         );
     }
+}
+
+/// A store that carries every write out, also if nobody waits for it any more, and lets writes of
+/// one key wait until they are let go.
+struct Slow {
+    inner: Arc<MemoryStore>,
+    key: &'static str,
+    begun: Arc<Semaphore>,
+    go: Arc<Semaphore>,
+}
+
+impl Store for Slow {
+    fn get<'a>(
+        &'a self,
+        key: &'a str,
+        at: Option<u64>,
+    ) -> BoxFuture<'a, storage_api::Result<(Option<Entry>, u64)>> {
+        self.inner.get(key, at)
+    }
+    fn range<'a>(
+        &'a self,
+        prefix: &'a str,
+        start: Option<&'a str>,
+        limit: usize,
+        at: Option<u64>,
+    ) -> BoxFuture<'a, storage_api::Result<Range>> {
+        self.inner.range(prefix, start, limit, at)
+    }
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        expected: Expected,
+        ttl: Option<Duration>,
+    ) -> BoxFuture<'a, storage_api::Result<Entry>> {
+        if !key.ends_with(self.key) {
+            return self.inner.put(key, value, expected, ttl);
+        }
+        let (inner, key) = (self.inner.clone(), key.to_owned());
+        let (begun, go) = (self.begun.clone(), self.go.clone());
+        let write = tokio::spawn(async move {
+            begun.add_permits(1);
+            let _permit = go.acquire().await;
+            inner.put(&key, value, expected, ttl).await
+        });
+        Box::pin(async move { write.await.unwrap() })
+    }
+    fn replace<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        expected: u64,
+    ) -> BoxFuture<'a, storage_api::Result<Entry>> {
+        self.inner.replace(key, value, expected)
+    }
+    fn delete<'a>(
+        &'a self,
+        key: &'a str,
+        expected: Expected,
+    ) -> BoxFuture<'a, storage_api::Result<(u64, Entry)>> {
+        self.inner.delete(key, expected)
+    }
+    fn watch<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: u64,
+    ) -> BoxFuture<'a, storage_api::Result<BoxStream<'static, storage_api::Result<Events>>>> {
+        self.inner.watch(prefix, after)
+    }
+    fn revision(&self) -> BoxFuture<'_, storage_api::Result<u64>> {
+        self.inner.revision()
+    }
+    fn compact(&self, revision: u64) -> BoxFuture<'_, storage_api::Result<()>> {
+        self.inner.compact(revision)
+    }
+    fn size(&self) -> BoxFuture<'_, storage_api::Result<u64>> {
+        self.inner.size()
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_went_away_keeps_what_it_took() {
+    let (begun, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let store = Arc::new(MemoryStore::new());
+    let slow = Slow {
+        inner: store.clone(),
+        key: "/gone",
+        begun: begun.clone(),
+        go: go.clone(),
+    };
+    let cluster = Cluster::on(store, |config| {
+        config.store = Arc::new(slow);
+        let plugin = admission::ServiceAddresses::new([10, 0, 0, 0].into(), 24);
+        config.admission = admission::Chain::new(vec![Box::new(plugin)]);
+    })
+    .await;
+    let cluster = Arc::new(cluster);
+    let make = |name: &'static str| {
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+            "spec": {"clusterIP": "10.0.0.9", "ports": [{"port": 80}]},
+        });
+        let cluster = cluster.clone();
+        async move {
+            cluster
+                .post("/api/v1/namespaces/default/services", service)
+                .await
+        }
+    };
+    let gone = tokio::spawn(make("gone"));
+    let _begun = begun.acquire().await.unwrap();
+    gone.abort();
+    assert!(gone.await.is_err_and(|e| e.is_cancelled()));
+    let late = tokio::spawn(make("late"));
+    // The server sees that the first client has gone while the second one waits.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    go.add_permits(1);
+    let refused = late.await.unwrap().expect(422);
+    assert!(
+        refused
+            .message()
+            .contains("provided IP is already allocated")
+    );
+    cluster
+        .get("/api/v1/namespaces/default/services/gone")
+        .await
+        .expect(200);
 }
 
 #[tokio::test]

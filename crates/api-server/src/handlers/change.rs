@@ -2,7 +2,7 @@
 //! written if nobody else was faster.
 
 use super::strategy;
-use super::write;
+use super::write::{self, Turn};
 use super::write_options::WriteOptions;
 use crate::cache::{CachedObject, ResourceCache};
 use crate::clock;
@@ -54,10 +54,7 @@ pub async fn commit(
     let old = current.encoded.parse().map_err(Status::internal)?;
     let mut new = shape(served, new, &old, change.subresource);
     carry(served, &mut new, &old)?;
-    let _turn = match strategy::allocates(&served.stored) {
-        true => Some(server.allocating.lock().await),
-        false => None,
-    };
+    let mut turn = write::turn(server, served).await;
     new = admit(server, ctx, served, new, &old, change)?;
     (served.stored.behavior.prepare_update)(&mut new, &old, change.subresource);
     if strategy::records_requestor(&served.stored) && !change.subresource.is_empty() {
@@ -111,7 +108,7 @@ pub async fn commit(
     if change.options.dry_run {
         return Ok(Outcome::Done(new));
     }
-    put(server, served, cache, current, &new).await
+    put_in_turn(server, served, cache, current, &new, &mut turn).await
 }
 
 /// Writes a new version of `current`.
@@ -122,10 +119,21 @@ pub async fn put(
     current: &CachedObject,
     new: &Value,
 ) -> Result<Outcome, Status> {
+    put_in_turn(server, served, cache, current, new, &mut None).await
+}
+
+async fn put_in_turn(
+    server: &Server,
+    served: &Served,
+    cache: &ResourceCache,
+    current: &CachedObject,
+    new: &Value,
+    turn: &mut Turn,
+) -> Result<Outcome, Status> {
     let stored = encoding::to_stored(new);
     let expected = Expected::At(current.revision);
     let ttl = strategy::ttl(&served.stored);
-    match server.store.put(&current.key, stored, expected, ttl).await {
+    match write::put(server, turn, &current.key, stored, expected, ttl).await {
         Ok(entry) => {
             let object = write::written(server, served, cache, entry).await?;
             Ok(Outcome::Written(object))

@@ -2,6 +2,7 @@
 
 use super::decode::{self, Expected};
 use super::strategy;
+use super::write::{self, Turn};
 use super::write_options::WriteOptions;
 use crate::clock;
 use crate::context::{BodySource, Context};
@@ -110,10 +111,7 @@ pub async fn store_new(
         && !meta::text(&object, &["metadata", "generateName"]).is_empty();
     let attempts = if generated { ATTEMPTS } else { 1 };
     let dry_run = terms.options.dry_run;
-    let _turn = match strategy::allocates(&served.stored) {
-        true => Some(server.allocating.lock().await),
-        false => None,
-    };
+    let mut turn = write::turn(server, &served).await;
     let mut object = admit(server, ctx, &served, object, dry_run).await?;
     reset(&served, &mut object);
     if strategy::records_requestor(&served.stored) {
@@ -138,7 +136,8 @@ pub async fn store_new(
         }
         (served.stored.behavior.prepare_create)(&mut object);
         complete(server, ctx, &served, &mut object, terms)?;
-        match put(server, &served, std::mem::take(&mut object), dry_run).await? {
+        let object = std::mem::take(&mut object);
+        match put(server, &served, object, dry_run, &mut turn).await? {
             Ok(reply) => return Ok(reply),
             Err(status) => taken = Some(status),
         }
@@ -293,6 +292,7 @@ async fn put(
     served: &Served,
     object: Value,
     dry_run: bool,
+    turn: &mut Turn,
 ) -> Result<Result<Reply, Status>, Status> {
     let cache = server.objects(served)?;
     let name = meta::name(&object).to_owned();
@@ -314,13 +314,9 @@ async fn put(
     }
     let stored = encoding::to_stored(&object);
     let ttl = strategy::ttl(&served.stored);
-    match server
-        .store
-        .put(&key, stored, Expectation::Absent, ttl)
-        .await
-    {
+    match write::put(server, turn, &key, stored, Expectation::Absent, ttl).await {
         Ok(entry) => {
-            let object = super::write::written(server, served, cache, entry).await?;
+            let object = write::written(server, served, cache, entry).await?;
             Ok(Ok(Reply::Object {
                 code: 201,
                 served: served.clone(),
