@@ -5,7 +5,7 @@ use crate::kinds::{Kind, Kinds};
 use crate::normal;
 use crate::object::{Object, Standing};
 use crate::pods::PodTemplatePath;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{Problem, ProblemKind, Severity};
 use crate::set::{Origin, Snapshot};
 use crate::source::{FileId, Location, Source};
 use model::decode::{Document, Position};
@@ -180,6 +180,16 @@ impl Builder {
             let location = self.location(source.as_ref(), "");
             let kind = ProblemKind::NotAnObject;
             self.problems.push(Problem::new(kind, what, location));
+            return;
+        }
+        // Kustomize's instructions are in the form of an object and are none.
+        if written.group == "kustomize.config.k8s.io" {
+            let message = "instructions for kustomize: read the output of `kustomize build` to have \
+                           what they change";
+            let location = self.location(source.as_ref(), "");
+            let mut problem = Problem::new(ProblemKind::NotAnObject, message, location);
+            problem.severity = Severity::Note;
+            self.problems.push(problem);
             return;
         }
         let item_kind = written.kind.strip_suffix("List");
@@ -368,7 +378,9 @@ impl Builder {
             }
         }
         let generated = meta::text(value, &["metadata", "generateName"]);
-        if meta::name(value).is_empty() && generated.is_empty() {
+        // Of an unknown kind it is not known whether it is an API object at all: configuration files
+        // have apiVersion and kind too, and no name.
+        if kind.known && meta::name(value).is_empty() && generated.is_empty() {
             let message = format!("{} has no name", written.kind);
             self.report(
                 kind,

@@ -287,6 +287,23 @@ fn what_is_wrong_is_said_and_stops_nothing() {
 }
 
 #[test]
+fn configuration_files_are_no_errors() {
+    let s = read(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a.yaml]\n---\n\
+         apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: []\n---\nreplicaCount: 1\n",
+    );
+    assert_eq!(
+        problems(&s),
+        [
+            (ProblemKind::NotAnObject, 1),
+            (ProblemKind::UnknownKind, 6),
+            (ProblemKind::NotAnObject, 9),
+        ]
+    );
+    assert_eq!(s.worst_problem(), Some(Severity::Warning));
+}
+
+#[test]
 fn definitions_make_kinds_known() {
     let s = read(
         "apiVersion: x.io/v1\nkind: Gateway\nmetadata: {name: t}\n---\n\
