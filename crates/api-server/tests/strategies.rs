@@ -130,6 +130,45 @@ async fn evictions_use_budgets_up() {
 }
 
 #[tokio::test]
+async fn pods_that_do_not_count_need_no_budget() {
+    let cluster = Cluster::start().await;
+    budget(&cluster, "pdb", 0).await;
+    let pod = |name: &str| {
+        json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "c", "image": "i"}]},
+        })
+    };
+    cluster.post(PODS, pod("waits")).await.expect(201);
+    evict(&cluster, "waits", false).await.expect(201);
+    cluster.get(&format!("{PODS}/waits")).await.expect(404);
+    // Running but not ready: the budget has as many healthy pods as it wants, so it may go.
+    running(&cluster, "ill").await;
+    let path = format!("{PODS}/ill");
+    let status = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}});
+    let sub = format!("{path}/status");
+    cluster
+        .patch(&sub, "strategic-merge-patch+json", status)
+        .await
+        .expect(200);
+    evict(&cluster, "ill", false).await.expect(201);
+    cluster.get(&path).await.expect(404);
+    // A version that the client asked for is held against the pod as it is.
+    running(&cluster, "other").await;
+    let eviction = json!({
+        "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "gone"},
+        "deleteOptions": {"preconditions": {"resourceVersion": "1"}},
+    });
+    cluster.post(PODS, pod("gone")).await.expect(201);
+    cluster
+        .post(&format!("{PODS}/gone/eviction"), eviction)
+        .await
+        .expect(409);
+    evict(&cluster, "other", false).await.expect(429);
+}
+
+#[tokio::test]
 async fn of_evictions_at_once_no_more_succeed_than_the_budget_allows() {
     let cluster = Cluster::start().await;
     let names: Vec<String> = (0..8).map(|i| format!("p{i}")).collect();

@@ -104,6 +104,16 @@ impl DeleteOptions {
         self.dry_run
     }
 
+    /// Makes it a deletion of that version of the object only, unless it speaks of a version
+    /// already; returns whether it did not.
+    pub fn bind(&mut self, revision: u64) -> bool {
+        let free = self.revision.is_none();
+        if free {
+            self.revision = Some(revision.to_string());
+        }
+        free
+    }
+
     fn from_query(ctx: &Context, errors: &mut ErrorList) -> Result<Self, Status> {
         let orphan = ctx.query.find("orphanDependents");
         let orphan = orphan.map(|_| ctx.query.flag("orphanDependents"));

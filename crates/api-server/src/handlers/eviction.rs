@@ -72,11 +72,23 @@ pub async fn create(
     if options.dry_run {
         deletion.set_dry_run();
     }
-    server.fresh().await?;
-    let pod = find(server, pods, &namespace, &name)?;
-    allow(server, &pod, &name, deletion.is_dry_run()).await?;
-    delete::run(server, ctx, pods, &namespace, &name, &deletion).await?;
-    Ok(Reply::Value {
+    for _ in 0..ATTEMPTS {
+        server.fresh().await?;
+        let pod = find(server, pods, &namespace, &name)?;
+        let standing = allow(server, &pod, &name, deletion.is_dry_run()).await?;
+        let mut deletion = deletion.clone();
+        // A pod that no budget counts may have become one that counts meanwhile.
+        let bound = standing == Standing::Uncounted && deletion.bind(pod.revision);
+        match delete::run(server, ctx, pods, &namespace, &name, &deletion).await {
+            Err(status) if bound && status.is_conflict() => {}
+            done => return done.map(|_| success()),
+        }
+    }
+    Err(pods.stale(&name))
+}
+
+fn success() -> Reply {
+    Reply::Value {
         code: 201,
         value: json!({
             "kind": "Status",
@@ -85,7 +97,16 @@ pub async fn create(
             "status": "Success",
             "code": 201,
         }),
-    })
+    }
+}
+
+/// Why a pod may go.
+#[derive(PartialEq, Eq)]
+enum Standing {
+    /// A budget counted it, or none covers it.
+    Free,
+    /// Its state makes that no budget counts it.
+    Uncounted,
 }
 
 /// Asks the budget that covers the pod, and notes the disruption there.
@@ -94,18 +115,18 @@ async fn allow(
     pod: &CachedObject,
     name: &str,
     dry_run: bool,
-) -> Result<(), Status> {
+) -> Result<Standing, Status> {
     let value = pod.encoded.parse().map_err(Status::internal)?;
     let phase = meta::text(&value, &["status", "phase"]);
     let going = meta::at(&value, &["metadata", "deletionTimestamp"]).is_some();
     if matches!(phase, "Succeeded" | "Failed" | "Pending") || going {
-        return Ok(());
+        return Ok(Standing::Uncounted);
     }
     let mut contested = String::new();
     for _ in 0..ATTEMPTS {
         let mut budgets = budgets(server, pod);
         let Some(budget) = budgets.pop() else {
-            return Ok(());
+            return Ok(Standing::Free);
         };
         if !budgets.is_empty() {
             return Err(Status::new(
@@ -117,11 +138,11 @@ async fn allow(
         }
         let mut object = budget.encoded.parse().map_err(Status::internal)?;
         if !ready(&value) && evicts_unready(&object) {
-            return Ok(());
+            return Ok(Standing::Uncounted);
         }
         take(&mut object, name)?;
         if dry_run {
-            return Ok(());
+            return Ok(Standing::Free);
         }
         meta::remove(&mut object, &["metadata", "resourceVersion"]);
         let registry = &server.services.registry;
@@ -130,7 +151,7 @@ async fn allow(
         let cache = server.objects(&served)?;
         match put(server, &served, cache, &budget, &object).await? {
             Outcome::Raced => server.fresh().await?,
-            Outcome::Done(_) | Outcome::Written(_) => return Ok(()),
+            Outcome::Done(_) | Outcome::Written(_) => return Ok(Standing::Free),
         };
         meta::name(&object).clone_into(&mut contested);
     }
