@@ -1,7 +1,7 @@
 //! A container of a pod template, and what it runs with in effect.
 
 use crate::builder::join;
-use crate::pods::PodTemplate;
+use crate::pods::{PodTemplate, has_injected_name};
 use model::{Value, meta};
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,9 @@ pub struct Container<'a> {
     index: usize,
 }
 
+/// Where the API server mounts the service account's token.
+const TOKEN_DIRECTORY: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
 /// What a container inherits from the pod's security context where its own says nothing.
 const INHERITED: [&str; 7] = [
     "appArmorProfile",
@@ -102,6 +105,18 @@ impl<'a> Container<'a> {
     /// The image; empty if none is named.
     pub fn image(&self) -> &'a str {
         meta::text(self.value, &["image"])
+    }
+
+    /// The volume mounts that were written, with their index in `volumeMounts`: without the one of
+    /// the token that the API server adds (see [`PodTemplate::automounts_token`]).
+    pub fn volume_mounts(&self) -> impl Iterator<Item = (usize, &'a Value)> + use<'a> {
+        meta::list(self.value, &["volumeMounts"])
+            .iter()
+            .enumerate()
+            .filter(|(_, mount)| {
+                let path = meta::text(mount, &["mountPath"]);
+                path != TOKEN_DIRECTORY || !has_injected_name(mount)
+            })
     }
 
     /// The path in the owner: `spec.template.spec.containers[0]`, or of a field of the container.

@@ -6,7 +6,7 @@
 
 use crate::builder::{Builder, Options};
 use crate::kinds::Kind;
-use crate::object::Standing;
+use crate::object::{Object, Standing};
 use crate::problem::Problem;
 use crate::set::{Origin, Snapshot};
 use crate::source::Source;
@@ -75,7 +75,7 @@ impl Snapshot {
         let objects = self
             .objects
             .iter()
-            .filter(|o| self.origin() == Origin::Cluster || o.source.is_some() || !o.is_added())
+            .filter(|o| !self.is_added(o))
             .map(|object| {
                 let written = object.written.api_version();
                 let own = meta::text(&object.value, &["apiVersion"]);
@@ -98,6 +98,13 @@ impl Snapshot {
             objects,
             problems: self.problems().to_vec(),
         })
+    }
+
+    /// Whether an object was added to manifests, rather than read.
+    pub fn is_added(&self, object: &Object) -> bool {
+        self.origin() == Origin::Manifests
+            && object.standing != Standing::Written
+            && object.source.is_none()
     }
 
     /// Reads a file. `options` say where custom kinds keep their pod templates; all else is the
@@ -154,13 +161,6 @@ impl Snapshot {
         let mut snapshot = builder.build();
         snapshot.set_problems(file.problems);
         Ok(snapshot)
-    }
-}
-
-impl crate::Object {
-    /// Whether it was added to manifests, rather than read.
-    pub fn is_added(&self) -> bool {
-        self.standing != Standing::Written && self.source.is_none()
     }
 }
 

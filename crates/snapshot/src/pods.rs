@@ -173,10 +173,15 @@ impl<'a> PodTemplate<'a> {
 /// Whether a volume is the one that the API server adds: `kube-api-access-` and five characters,
 /// with projected sources and nothing else.
 fn is_injected(volume: &Value) -> bool {
-    meta::text(volume, &["name"])
-        .strip_prefix("kube-api-access-")
-        .is_some_and(|rest| rest.len() == 5)
+    has_injected_name(volume)
         && meta::list(volume, &["projected", "sources"])
             .iter()
             .any(|source| source.get("serviceAccountToken").is_some())
+}
+
+/// Whether a volume, or a mount of one, has the name that the API server gives to its own.
+pub(crate) fn has_injected_name(value: &Value) -> bool {
+    meta::text(value, &["name"])
+        .strip_prefix("kube-api-access-")
+        .is_some_and(|rest| rest.len() == 5)
 }

@@ -148,6 +148,24 @@ fn containers_and_what_they_inherit() {
 }
 
 #[test]
+fn what_the_server_mounts_is_not_the_author_s() {
+    let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - name: c\n    \
+                image: c\n    volumeMounts:\n    - {name: kube-api-access-abcde, mountPath: \
+                /var/run/secrets/kubernetes.io/serviceaccount}\n    - {name: kube-api-access-own, \
+                mountPath: /var/run/secrets/kubernetes.io/serviceaccount}\n  volumes:\n  - name: \
+                kube-api-access-abcde\n    projected: {sources: [{serviceAccountToken: {path: token}}]}\n  - \
+                name: kube-api-access-own\n    emptyDir: {}\n";
+    let s = read(text);
+    let template = s.pod_templates().next().unwrap();
+    let volumes: Vec<usize> = template.volumes().map(|(index, _)| index).collect();
+    assert_eq!(volumes, [1]);
+    let container = template.containers().next().unwrap();
+    let mounts: Vec<usize> = container.volume_mounts().map(|(index, _)| index).collect();
+    assert_eq!(mounts, [1]);
+    assert!(template.automounts_token());
+}
+
+#[test]
 fn every_kind_with_a_pod_template() {
     let template = "{metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: c}]}}";
     let spec = format!("spec: {{selector: {{matchLabels: {{a: b}}}}, template: {template}}}");

@@ -41,7 +41,11 @@ pub(crate) fn run(arguments: &arguments::Snapshot) -> Result<ExitCode> {
         eprintln!(
             "wrote {}: {} objects, {} problems",
             path.display(),
-            snapshot.objects().iter().filter(|o| !o.is_added()).count(),
+            snapshot
+                .objects()
+                .iter()
+                .filter(|o| !snapshot.is_added(o))
+                .count(),
             snapshot.problems().len()
         );
     }
