@@ -2,7 +2,7 @@
 //! config map with the cluster's CA.
 
 use crate::queue::Queue;
-use crate::runtime::{execute, follow_core};
+use crate::runtime::{execute, follow_core, get};
 use cluster_api::{Cluster, Head, ResourceRef, Update};
 use futures::StreamExt;
 use model::status::Status;
@@ -90,24 +90,6 @@ async fn run(reader: Arc<dyn Cluster>, cluster: Arc<dyn Cluster>, kept: Kept) {
                 }
             },
         }
-    }
-}
-
-async fn get(
-    cluster: &dyn Cluster,
-    resource: &str,
-    namespace: Option<&str>,
-    name: &str,
-) -> Result<Option<Value>, Status> {
-    match cluster
-        .get(&ResourceRef::core(resource), namespace, name)
-        .await
-    {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(Status::internal),
-        Err(status) if status.is_not_found() => Ok(None),
-        Err(status) => Err(status),
     }
 }
 

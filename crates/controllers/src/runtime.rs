@@ -4,6 +4,7 @@ use cluster_api::{
     Cluster, DeleteOptions, PatchType, Pause, ResourceRef, Selection, Update, follow,
 };
 use futures::{FutureExt, Stream};
+use model::Value;
 use model::status::Status;
 use reconcile::{Action, Target};
 use std::sync::Arc;
@@ -20,6 +21,25 @@ pub trait TokenIssuer: Send + Sync {
         account_uid: &str,
         secret: &str,
     ) -> Result<String, Status>;
+}
+
+/// An object of the core group, parsed; `None` if there is none of that name.
+pub(crate) async fn get(
+    cluster: &dyn Cluster,
+    resource: &str,
+    namespace: Option<&str>,
+    name: &str,
+) -> Result<Option<Value>, Status> {
+    match cluster
+        .get(&ResourceRef::core(resource), namespace, name)
+        .await
+    {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(Status::internal),
+        Err(status) if status.is_not_found() => Ok(None),
+        Err(status) => Err(status),
+    }
 }
 
 /// Gives the cluster as the controller of a name sees it.

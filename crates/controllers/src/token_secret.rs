@@ -1,7 +1,7 @@
 //! The token controller: legacy token secrets get their token and go with their account.
 
 use crate::queue::Queue;
-use crate::runtime::{TokenIssuer, execute, follow_core};
+use crate::runtime::{TokenIssuer, execute, follow_core, get};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cluster_api::{Cluster, Head, ResourceRef, Selection, Update};
@@ -83,31 +83,13 @@ async fn secrets_of(cluster: &Arc<dyn Cluster>, namespace: Option<&str>, queue: 
     }
 }
 
-async fn get(
-    cluster: &dyn Cluster,
-    resource: &str,
-    namespace: &str,
-    name: &str,
-) -> Result<Option<Value>, Status> {
-    match cluster
-        .get(&ResourceRef::core(resource), Some(namespace), name)
-        .await
-    {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(Status::internal),
-        Err(status) if status.is_not_found() => Ok(None),
-        Err(status) => Err(status),
-    }
-}
-
 async fn sync(
     cluster: &dyn Cluster,
     (namespace, name): &Key,
     certificate: &str,
     tokens: &dyn TokenIssuer,
 ) -> Result<(), Status> {
-    let Some(mut secret) = get(cluster, "secrets", namespace, name).await? else {
+    let Some(mut secret) = get(cluster, "secrets", Some(namespace), name).await? else {
         return Ok(());
     };
     let account_name = meta::annotations(&secret)
@@ -118,7 +100,7 @@ async fn sync(
     if account_name.is_empty() {
         return Ok(());
     }
-    let account = get(cluster, "serviceaccounts", namespace, &account_name).await?;
+    let account = get(cluster, "serviceaccounts", Some(namespace), &account_name).await?;
     let uid = account.as_ref().map(meta::uid);
     match reconcile(&secret, uid, certificate) {
         Need::Nothing => Ok(()),
