@@ -3,10 +3,10 @@
 
 use crate::queue::Queue;
 use crate::runtime::{execute, follow_core, get};
-use cluster_api::{Cluster, Head, ResourceRef, Update};
+use cluster_api::{Cluster, Head, Update};
 use futures::StreamExt;
+use model::meta;
 use model::status::Status;
-use model::{Value, meta};
 use reconcile::root_ca;
 use std::sync::Arc;
 

@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cluster_api::{Cluster, Head, ResourceRef, Selection, Update};
 use futures::StreamExt;
+use model::meta;
 use model::status::Status;
-use model::{Value, meta};
 use reconcile::token_secret::{NAME_ANNOTATION, Need, TYPE, UID_ANNOTATION, reconcile};
 use std::sync::Arc;
 

@@ -37,16 +37,7 @@ pub async fn create(
     body: BodySource,
 ) -> Result<Reply, Status> {
     let options = WriteOptions::parse(ctx, "CreateOptions", false)?;
-    let payload = ctx.read(body, server.limits.body).await?;
-    let registry = server.services.registry.clone();
-    let mut binding = decode::object(
-        &registry,
-        server.schema,
-        ctx,
-        &expected(),
-        options.validation,
-        payload,
-    )?;
+    let mut binding = decode::body(server, ctx, &expected(), options.validation, body).await?;
     super::create::set_namespace(ctx, pods, &mut binding)?;
     let name = if ctx.info.resource == "bindings" {
         meta::name(&binding).to_owned()

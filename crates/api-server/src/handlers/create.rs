@@ -37,16 +37,14 @@ pub async fn create(
     body: BodySource,
 ) -> Result<Reply, Status> {
     let options = WriteOptions::parse(ctx, "CreateOptions", false)?;
-    let payload = ctx.read(body, server.limits.body).await?;
-    let registry = server.services.registry.clone();
-    let mut object = decode::object(
-        &registry,
-        server.schema,
+    let mut object = decode::body(
+        server,
         ctx,
         &Expected::of(&served),
         options.validation,
-        payload,
-    )?;
+        body,
+    )
+    .await?;
     set_namespace(ctx, &served, &mut object)?;
     (served.resource.behavior.default)(&served.version, &mut object);
     let object = served.to_stored(object);

@@ -2,9 +2,10 @@
 //! its type, and everything that does not fit named in upstream's words.
 
 use super::write_options::FieldValidation;
-use crate::context::{Context, Payload};
+use crate::context::{BodySource, Context, Payload};
 use crate::negotiation::{body_format, is_protobuf};
 use crate::served::{Served, set_kind};
+use crate::server::Server;
 use model::Value;
 use model::decode::decode;
 use model::registry::Registry;
@@ -73,6 +74,19 @@ fn json_kind(value: &Value) -> &'static str {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     }
+}
+
+/// Reads a request's body, and decodes it into an object of the expected kind.
+pub async fn body(
+    server: &Server,
+    ctx: &mut Context,
+    expected: &Expected,
+    validation: FieldValidation,
+    body: BodySource,
+) -> Result<Value, Status> {
+    let payload = ctx.read(body, server.limits.body).await?;
+    let registry = &server.services.registry;
+    object(registry, server.schema, ctx, expected, validation, payload)
 }
 
 /// Decodes a body into an object of the expected kind.

@@ -36,8 +36,6 @@ pub async fn create(
     body: BodySource,
 ) -> Result<Reply, Status> {
     let options = WriteOptions::parse(ctx, "CreateOptions", false)?;
-    let payload = ctx.read(body, server.limits.body).await?;
-    let registry = server.services.registry.clone();
     let expected = Expected {
         kind: GroupVersionKind {
             group: "policy".into(),
@@ -46,14 +44,7 @@ pub async fn create(
         },
         schema: "io.k8s.api.policy.v1.Eviction".to_owned(),
     };
-    let eviction = decode::object(
-        &registry,
-        server.schema,
-        ctx,
-        &expected,
-        options.validation,
-        payload,
-    )?;
+    let eviction = decode::body(server, ctx, &expected, options.validation, body).await?;
     let name = ctx.info.name.clone();
     let namespace = ctx.info.namespace.clone();
     let body_name = meta::name(&eviction);

@@ -127,8 +127,6 @@ async fn virtual_create(
     body: BodySource,
 ) -> Result<Reply, Status> {
     let options = write_options::WriteOptions::parse(ctx, "CreateOptions", false)?;
-    let payload = ctx.read(body, server.limits.body).await?;
-    let registry = server.services.registry.clone();
     let expected = match kind {
         None => Expected::of(served),
         Some(kind) => Expected {
@@ -136,14 +134,7 @@ async fn virtual_create(
             kind: kind.clone(),
         },
     };
-    let mut object = decode::object(
-        &registry,
-        server.schema,
-        ctx,
-        &expected,
-        options.validation,
-        payload,
-    )?;
+    let mut object = decode::body(server, ctx, &expected, options.validation, body).await?;
     if kind.is_none() {
         create::set_namespace(ctx, served, &mut object)?;
         (served.resource.behavior.default)(&served.version, &mut object);

@@ -112,16 +112,7 @@ pub async fn update(
     body: BodySource,
 ) -> Result<Reply, Status> {
     let options = WriteOptions::parse(ctx, "UpdateOptions", false)?;
-    let payload = ctx.read(body, server.limits.body).await?;
-    let registry = server.services.registry.clone();
-    let scale = decode::object(
-        &registry,
-        server.schema,
-        ctx,
-        &expected(),
-        options.validation,
-        payload,
-    )?;
+    let scale = decode::body(server, ctx, &expected(), options.validation, body).await?;
     apply(server, ctx, served, &options, |_, _| Ok(scale.clone())).await
 }
 

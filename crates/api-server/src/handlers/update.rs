@@ -27,16 +27,14 @@ pub async fn update(
     body: BodySource,
 ) -> Result<Reply, Status> {
     let options = WriteOptions::parse(ctx, "UpdateOptions", false)?;
-    let payload = ctx.read(body, server.limits.body).await?;
-    let registry = server.services.registry.clone();
-    let mut object = decode::object(
-        &registry,
-        server.schema,
+    let mut object = decode::body(
+        server,
         ctx,
         &Expected::of(&served),
         options.validation,
-        payload,
-    )?;
+        body,
+    )
+    .await?;
     check_name(ctx, &object)?;
     create::set_namespace(ctx, &served, &mut object)?;
     (served.resource.behavior.default)(&served.version, &mut object);
