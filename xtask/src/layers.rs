@@ -10,7 +10,10 @@ use std::process::Command;
 /// placed on purpose.
 const LAYERS: &[(u8, &[&str])] = &[
     (0, &["model"]),
-    (1, &["rbac", "pod-resources", "scheduling"]),
+    (
+        1,
+        &["rbac", "pod-resources", "scheduling", "network-policy"],
+    ),
     (
         2,
         &[

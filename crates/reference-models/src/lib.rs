@@ -1,4 +1,5 @@
 //! Slow and obvious oracles, one per engine, that tests compare against.
 
+pub mod network_policy;
 pub mod rbac;
 pub mod store;
