@@ -16,6 +16,7 @@ pub fn behavior(plural: &str) -> Option<Behavior> {
             default: network_policy::default,
             validate_create: |policy| network_policy::validate(policy, None),
             validate_update: |policy, old, _| network_policy::validate(policy, Some(old)),
+            warnings: network_policy::warnings,
             validate_name: names::object_subdomain,
             ..neutral()
         },

@@ -87,6 +87,48 @@ pub fn valid_cidr(text: &str, at: &At<'_>, errors: &mut ErrorList) {
     }
 }
 
+/// Warnings on a range in a form that later versions will not take, or that may not mean what was
+/// meant; none on what is no range at all.
+pub fn cidr_warnings(text: &str, at: &At<'_>) -> Vec<String> {
+    let (Some((ip, length)), Some((address, digits))) = (parse_cidr(text), text.split_once('/'))
+    else {
+        return Vec::new();
+    };
+    // An IPv4 range in IPv6 notation counts its length from the front of the IPv6 address.
+    let mapped = ip.is_ipv4() && address.contains(':');
+    let length = if mapped {
+        length.saturating_sub(96)
+    } else {
+        length
+    };
+    let Some(network) = canonical_cidr(&format!("{ip}/{length}")) else {
+        return Vec::new();
+    };
+    let at = at.path();
+    let mut warnings = Vec::new();
+    if network != format!("{ip}/{length}") {
+        let whole = if ip.is_ipv4() { 32 } else { 128 };
+        warnings.push(format!(
+            "{at}: CIDR value {text:?} is ambiguous in this context (should be {network:?} or \
+             \"{ip}/{whole}\"?)"
+        ));
+    }
+    let padded = |number: &str| number.len() > 1 && number.starts_with('0');
+    let zeros = padded(digits) || (ip.is_ipv4() && !mapped && address.split('.').any(padded));
+    if zeros || mapped {
+        warnings.push(format!(
+            "{at}: non-standard CIDR value {text:?} will be considered invalid in a future \
+             Kubernetes release: use {network:?}"
+        ));
+    }
+    if warnings.is_empty() && ip.is_ipv6() && network != text {
+        warnings.push(format!(
+            "{at}: IPv6 CIDR value {text:?} should be in RFC 5952 canonical format ({network:?})"
+        ));
+    }
+    warnings
+}
+
 /// Reports addresses that no service endpoint may have: unspecified, loopback, link-local and
 /// local multicast.
 pub fn not_special_ip(text: &str, at: &At<'_>, errors: &mut ErrorList) {
@@ -199,6 +241,48 @@ mod tests {
         fn never_panics(text in "[0-9a-f:./%]{0,24}") {
             let _ = parse_ip(&text);
             let _ = canonical_cidr(&text);
+        }
+    }
+
+    #[test]
+    fn doubtful_ranges() {
+        let ambiguous = |text: &str, network: &str, single: &str| {
+            format!(
+                "f: CIDR value {text:?} is ambiguous in this context (should be {network:?} or \
+                 {single:?}?)"
+            )
+        };
+        let odd = |text: &str, network: &str| {
+            format!(
+                "f: non-standard CIDR value {text:?} will be considered invalid in a future \
+                 Kubernetes release: use {network:?}"
+            )
+        };
+        let long = "f: IPv6 CIDR value \"2001:DB8:0::/64\" should be in RFC 5952 canonical format \
+                    (\"2001:db8::/64\")";
+        let single = "2001:db8::1/128";
+        let cases = [
+            ("10.0.0.0/8", vec![]),
+            ("2001:db8::/64", vec![]),
+            ("nonsense", vec![]),
+            (
+                "10.0.0.1/8",
+                vec![ambiguous("10.0.0.1/8", "10.0.0.0/8", "10.0.0.1/32")],
+            ),
+            ("010.0.0.0/8", vec![odd("010.0.0.0/8", "10.0.0.0/8")]),
+            ("10.0.0.0/08", vec![odd("10.0.0.0/08", "10.0.0.0/8")]),
+            (
+                "::ffff:10.0.0.0/104",
+                vec![odd("::ffff:10.0.0.0/104", "10.0.0.0/8")],
+            ),
+            (
+                "2001:db8::1/64",
+                vec![ambiguous("2001:db8::1/64", "2001:db8::/64", single)],
+            ),
+            ("2001:DB8:0::/64", vec![long.to_owned()]),
+        ];
+        for (text, want) in cases {
+            assert_eq!(cidr_warnings(text, &At::of("f")), want, "{text}");
         }
     }
 }

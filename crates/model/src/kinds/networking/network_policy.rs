@@ -4,7 +4,7 @@ use crate::Value;
 use crate::field::ErrorList;
 use crate::kinds::core::fill;
 use crate::validation::at::{At, Report};
-use crate::validation::net::{canonical_cidr, parse_cidr, valid_cidr};
+use crate::validation::net::{canonical_cidr, cidr_warnings, parse_cidr, valid_cidr};
 use crate::validation::read::{get, int, list, text, texts};
 use crate::validation::{names, selector};
 use serde_json::json;
@@ -109,6 +109,34 @@ pub(super) fn validate(policy: &Value, old: Option<&Value>) -> ErrorList {
         }
     }
     errors
+}
+
+/// Warns of ranges in doubtful forms.
+pub(super) fn warnings(policy: &Value, _old: Option<&Value>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let spec = policy.get("spec").unwrap_or(&Value::Null);
+    let at = At::of("spec");
+    for (direction, peers) in [("ingress", "from"), ("egress", "to")] {
+        let at = at.child(direction);
+        for (i, rule) in list(spec, direction).iter().enumerate() {
+            let at = at.index(i);
+            let at = at.child(peers);
+            for (j, peer) in list(rule, peers).iter().enumerate() {
+                let Some(block) = get(peer, "ipBlock") else {
+                    continue;
+                };
+                let at = at.index(j);
+                let at = at.child("ipBlock");
+                let cidr = text(block, "cidr");
+                warnings.extend(cidr_warnings(cidr, &at.child("cidr")));
+                let at = at.child("except");
+                for (k, except) in texts(block, "except").enumerate() {
+                    warnings.extend(cidr_warnings(except, &at.index(k)));
+                }
+            }
+        }
+    }
+    warnings
 }
 
 fn port(port: &Value, at: &At<'_>, errors: &mut ErrorList) {

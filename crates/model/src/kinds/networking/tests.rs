@@ -330,3 +330,17 @@ fn ranges_that_were_let_in_once_may_stay() {
         ]
     );
 }
+
+#[test]
+fn doubtful_ranges_are_warned_of() {
+    let policy = json!({"spec": {"egress": [{}, {"to": [{"podSelector": {}}, {"ipBlock":
+        {"cidr": "10.0.0.1/8", "except": ["10.1.0.0/16", "10.02.0.0/16"]}}]}]}});
+    let warnings = (crate::kinds::behavior(GROUP, "networkpolicies").warnings)(&policy, None);
+    assert_eq!(
+        warnings,
+        [
+            "spec.egress[1].to[1].ipBlock.cidr: CIDR value \"10.0.0.1/8\" is ambiguous in this context (should be \"10.0.0.0/8\" or \"10.0.0.1/32\"?)",
+            "spec.egress[1].to[1].ipBlock.except[1]: non-standard CIDR value \"10.02.0.0/16\" will be considered invalid in a future Kubernetes release: use \"10.2.0.0/16\"",
+        ]
+    );
+}
