@@ -54,6 +54,28 @@ impl Cidr {
         }
     }
 
+    /// The range of the addresses that share the leading `length` bits of `ip`.
+    pub(crate) fn around(ip: IpAddr, length: u8) -> Self {
+        let whole = Self {
+            length,
+            ..Self::of(ip)
+        };
+        whole.canonical()
+    }
+
+    /// The same range without host bits, which makes equal ranges compare so.
+    pub(crate) fn canonical(&self) -> Self {
+        let bits = masked(self.network, self.length);
+        let network = match self.network {
+            IpAddr::V4(_) => IpAddr::V4(u32::try_from(bits).unwrap_or_default().into()),
+            IpAddr::V6(_) => IpAddr::V6(bits.into()),
+        };
+        Self {
+            network,
+            length: self.length,
+        }
+    }
+
     /// The number of leading bits that all members share.
     pub fn length(&self) -> u8 {
         self.length
@@ -85,12 +107,7 @@ impl Cidr {
 impl fmt::Display for Cidr {
     /// The network without host bits, as in `10.0.0.0/8`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bits = masked(self.network, self.length);
-        let network = match self.network {
-            IpAddr::V4(_) => IpAddr::V4(u32::try_from(bits).unwrap_or_default().into()),
-            IpAddr::V6(_) => IpAddr::V6(bits.into()),
-        };
-        write!(f, "{network}/{}", self.length)
+        write!(f, "{}/{}", self.canonical().network, self.length)
     }
 }
 

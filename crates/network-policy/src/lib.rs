@@ -15,9 +15,13 @@
 //!   NetworkPolicies say; the rules of the admin tiers are asked for nodes like for anyone.
 //! - AdminNetworkPolicies of the same priority are asked in the order of their names.
 
+mod bits;
 mod cidr;
+mod classes;
 mod cluster;
 mod decide;
+pub mod lint;
+mod matrix;
 mod network;
 mod parse;
 mod policy;
@@ -25,6 +29,7 @@ mod policy;
 pub use cidr::{Cidr, address};
 pub use cluster::{NamedPort, Namespace, Node, Pod};
 pub use decide::{Because, Decision, RuleRef, Side};
+pub use matrix::Matrix;
 pub use network::{Endpoint, Network, PodId, PolicyId};
 pub use parse::{ADMIN_GROUP, GROUP, MalformedPolicy};
 pub use policy::{
