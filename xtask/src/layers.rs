@@ -12,7 +12,13 @@ const LAYERS: &[(u8, &[&str])] = &[
     (0, &["model"]),
     (
         1,
-        &["rbac", "pod-resources", "scheduling", "network-policy"],
+        &[
+            "rbac",
+            "pod-security",
+            "pod-resources",
+            "scheduling",
+            "network-policy",
+        ],
     ),
     (
         2,

@@ -1,5 +1,9 @@
 //! Values as Go prints them: upstream's error messages contain such texts.
 
+mod quote;
+
+pub use quote::{push_quoted, quoted, quoted_list};
+
 use crate::{Map, Value};
 use std::fmt::Write as _;
 

@@ -6,10 +6,10 @@
 
 use crate::index::aggregate_errors;
 use crate::object::{Binding, GROUP, RoleKind, rules_of};
-use crate::quote::{quoted, quoted_list};
 use crate::resolve::RuleResolver;
 use crate::rule::{ALL, Rule, compact_rules, url_covers};
 use crate::{Attributes, Authorizer};
+use model::go::{quoted, quoted_list};
 use model::status::Status;
 use model::user::{MASTERS, UserInfo};
 use model::{Value, meta};

@@ -7,7 +7,6 @@ pub mod escalation;
 pub mod index;
 pub mod node;
 pub mod object;
-pub mod quote;
 pub mod resolve;
 pub mod rule;
 

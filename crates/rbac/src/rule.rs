@@ -1,7 +1,7 @@
 //! A rule of a role, as people write it, and what it allows on its own.
 
 use crate::Attributes;
-use crate::quote::quoted_list;
+use model::go::quoted_list;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 

@@ -3,8 +3,8 @@
 use super::grants::Found;
 use super::{Bound, BoundSubject, CLUSTER, Index, Principal, Sym, symbols};
 use crate::object::{GROUP, RoleKind, Subject};
-use crate::quote::push_quoted;
 use crate::{Attributes, Authorizer, Decision, Verdict};
+use model::go::push_quoted;
 use model::user::{SERVICE_ACCOUNT_PREFIX, UserInfo};
 use smallvec::SmallVec;
 use std::sync::Arc;

@@ -12,9 +12,9 @@ pub use graph::Graph;
 pub use references::Referent;
 
 use crate::bootstrap::cluster_roles;
-use crate::quote::quoted;
 use crate::rule::Rule;
 use crate::{Attributes, Authorizer, Decision};
+use model::go::quoted;
 use model::user::{NODE_USER_PREFIX, NODES, UserInfo};
 
 /// The namespace of nodes' leases.

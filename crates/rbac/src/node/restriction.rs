@@ -4,7 +4,7 @@
 //! The Node authorizer decides by name; this looks at the objects.
 
 use super::{LEASE_NAMESPACE, node_name, references};
-use crate::quote::quoted;
+use model::go::quoted;
 use model::status::Status;
 use model::user::UserInfo;
 use model::{Value, meta};

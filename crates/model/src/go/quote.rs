@@ -24,7 +24,7 @@ pub fn quoted_list<S: AsRef<str>>(texts: &[S]) -> String {
 }
 
 /// Appends `text` as [`quoted`] writes it.
-pub(crate) fn push_quoted(out: &mut String, text: &str) {
+pub fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
     if text
         .bytes()

@@ -1,0 +1,120 @@
+//! What of its node a pod may share.
+
+use super::Finding;
+use crate::containers::{Pod, get};
+use crate::level::Version;
+use crate::wording::{Setters, containers, plural};
+use model::{Value, meta};
+use std::collections::BTreeSet;
+
+pub(super) fn namespaces(pod: &Pod<'_>, _: Version) -> Option<Finding> {
+    let shared: Vec<&str> = ["hostNetwork", "hostPID", "hostIPC"]
+        .into_iter()
+        .filter(|key| get(pod.spec, key) == Some(&Value::Bool(true)))
+        .collect();
+    if shared.is_empty() {
+        return None;
+    }
+    let details: Vec<String> = shared.iter().map(|key| format!("{key}=true")).collect();
+    let fields = shared.iter().map(|key| format!("spec.{key}")).collect();
+    Finding::new("host namespaces", details.join(", "), fields)
+}
+
+pub(super) fn ports(pod: &Pod<'_>, _: Version) -> Option<Finding> {
+    let mut users = Vec::new();
+    let mut forbidden = BTreeSet::new();
+    let mut fields = Vec::new();
+    for container in &pod.containers {
+        let mut is_bad = false;
+        for (i, port) in meta::list(container.value, &["ports"]).iter().enumerate() {
+            let Some(number) = get(port, "hostPort").filter(|n| n.as_i64() != Some(0)) else {
+                continue;
+            };
+            is_bad = true;
+            // Upstream orders them as texts.
+            forbidden.insert(model::go::go_text(number));
+            fields.push(container.field(&format!("ports[{i}].hostPort")));
+        }
+        if is_bad {
+            users.push(container.name);
+        }
+    }
+    if users.is_empty() {
+        return None;
+    }
+    let numbers: Vec<&str> = forbidden.iter().map(String::as_str).collect();
+    let detail = format!(
+        "{} {} {} {}",
+        containers(&users),
+        plural(users.len(), "uses", "use"),
+        plural(numbers.len(), "hostPort", "hostPorts"),
+        numbers.join(", ")
+    );
+    Finding::new("hostPort", detail, fields)
+}
+
+/// Sysctls that change nothing outside the pod, with the minor version since which they are
+/// allowed.
+const SAFE: [(&str, u64); 12] = [
+    ("kernel.shm_rmid_forced", 0),
+    ("net.ipv4.ip_local_port_range", 0),
+    ("net.ipv4.tcp_syncookies", 0),
+    ("net.ipv4.ping_group_range", 0),
+    ("net.ipv4.ip_unprivileged_port_start", 0),
+    ("net.ipv4.ip_local_reserved_ports", 27),
+    ("net.ipv4.tcp_keepalive_time", 29),
+    ("net.ipv4.tcp_fin_timeout", 29),
+    ("net.ipv4.tcp_keepalive_intvl", 29),
+    ("net.ipv4.tcp_keepalive_probes", 29),
+    ("net.ipv4.tcp_rmem", 32),
+    ("net.ipv4.tcp_wmem", 32),
+];
+
+pub(super) fn sysctls(pod: &Pod<'_>, version: Version) -> Option<Finding> {
+    let mut forbidden = Vec::new();
+    let mut fields = Vec::new();
+    let all = pod
+        .context
+        .map_or(&[][..], |context| meta::list(context, &["sysctls"]));
+    for (i, sysctl) in all.iter().enumerate() {
+        let name = meta::text(sysctl, &["name"]);
+        let is_safe = SAFE
+            .iter()
+            .any(|(safe, since)| *safe == name && version.has(*since));
+        if !is_safe {
+            forbidden.push(name);
+            fields.push(Pod::path(&format!("sysctls[{i}].name")));
+        }
+    }
+    if forbidden.is_empty() {
+        return None;
+    }
+    Finding::new("forbidden sysctls", forbidden.join(", "), fields)
+}
+
+pub(super) fn process(pod: &Pod<'_>, _: Version) -> Option<Finding> {
+    const FIELD: &str = "windowsOptions.hostProcess";
+    let sets = |options: Option<&Value>| {
+        options.and_then(|o| get(o, "hostProcess")) == Some(&Value::Bool(true))
+    };
+    let mut setters = Setters::default();
+    let mut fields = Vec::new();
+    if sets(pod.setting("windowsOptions")) {
+        setters.pod = true;
+        fields.push(Pod::path(FIELD));
+    }
+    for container in &pod.containers {
+        if sets(container.setting("windowsOptions")) {
+            setters.containers.push(container.name);
+            fields.push(container.path(FIELD));
+        }
+    }
+    if setters.is_empty() {
+        return None;
+    }
+    let detail = format!(
+        "{} must not set securityContext.windowsOptions.hostProcess=true",
+        setters.text(None)
+    );
+    Finding::new("hostProcess", detail, fields)
+}
