@@ -3,6 +3,7 @@
 use crate::input::{ClusterArguments, InputArguments};
 use crate::output::OutputArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::quantity::Quantity;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     /// Ask who may do something, and why
     #[command(name = "who-can")]
     WhoCan(Box<WhoCan>),
+    /// Tell the quality-of-service class of pods, and who goes first when memory runs short
+    Qos(Qos),
     /// Print a completion script for a shell
     Completion {
         /// The shell
@@ -276,6 +279,46 @@ pub(crate) struct WhoCan {
     pub(crate) subresource: Option<String>,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rampart qos ./manifests\n  kubectl top pods -A > usage; rampart qos \
+    --live --usage usage"
+)]
+pub(crate) struct Qos {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// The memory of the node, from which the kernel's scores of burstable pods follow: an amount
+    /// such as 16Gi, or `own` for that of the node that each pod is on
+    #[arg(long, value_name = "AMOUNT|own", value_parser = node_memory)]
+    pub(crate) node_memory: Option<NodeMemory>,
+    /// What pods use, as `kubectl top pods -A` prints it or the metrics API gives it: with it, the
+    /// order of eviction under memory pressure is told
+    #[arg(long, value_name = "FILE")]
+    pub(crate) usage: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+/// How much memory a pod's node has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NodeMemory {
+    /// So many bytes.
+    Bytes(i64),
+    /// As many as its Node object says.
+    Own,
+}
+
+fn node_memory(text: &str) -> Result<NodeMemory, String> {
+    if text == "own" {
+        return Ok(NodeMemory::Own);
+    }
+    match Quantity::parse(text) {
+        Ok(amount) if amount.value() > 0 => Ok(NodeMemory::Bytes(amount.value())),
+        Ok(_) => Err(format!("{text:?} is not more than nothing")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// A number with a unit: `90s`, `15m`, `12h`, `30d`.

@@ -5,6 +5,7 @@ mod can_i;
 mod completion;
 mod encryption;
 mod kubeconfig;
+mod qos;
 mod serviceaccount_keys;
 mod snapshot;
 mod up;
@@ -29,6 +30,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Snapshot(arguments) => snapshot::run(&arguments),
         Command::CanI(arguments) => can_i::run(&arguments),
         Command::WhoCan(arguments) => who_can::run(&arguments),
+        Command::Qos(arguments) => qos::run(&arguments),
         Command::Completion { shell } => completion::completion(shell),
         Command::Manual { directory } => completion::manual(&directory),
     }

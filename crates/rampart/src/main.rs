@@ -8,8 +8,10 @@ mod control;
 mod data_dir;
 mod input;
 mod output;
+mod pods;
 mod store;
 mod token_keys;
+mod usage;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -167,6 +167,8 @@ fn one_question_has_one_answer() {
         (vec!["who-can", "get", "secrets/mysecret"], 0),
         (vec!["who-can", "list", "pods", "-A"], 0),
         (vec!["who-can", "get", "/healthz"], 0),
+        (vec!["qos"], 0),
+        (vec!["qos", "-n", "qos-example", "--node-memory", "4Gi"], 0),
     ] {
         let of_manifests = answer(&question, &[&directory]);
         assert_eq!(
@@ -232,6 +234,51 @@ fn one_question_has_one_answer() {
     assert!(taken.status.success());
     let plain = text(&std::fs::read(&plain).expect("a snapshot"));
     assert!(plain.contains("mysecret") && !plain.contains("MWYyZDFlMmU2N2Rm"));
+}
+
+#[test]
+fn classes_scores_and_the_order_of_eviction() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let usage = directory.path().join("usage");
+    let figures = |more: &str| {
+        let text = format!(
+            "NAMESPACE NAME CPU(cores) MEMORY(bytes)\nqos-example qos-demo 1m 100Mi\n\
+             qos-example qos-demo-2 1m 150Mi\nqos-example qos-demo-3 1m 5Mi\n{more}"
+        );
+        std::fs::write(&usage, text).expect("written");
+    };
+    figures("");
+    let file = workshop().join("11-qos.yaml");
+    let file = file.to_string_lossy();
+    let usage = usage.to_string_lossy();
+    let question = ["qos", "--usage", &usage, "--node-memory", "4Gi"];
+    let (code, document) = answer(&question, &[&file]);
+    assert_eq!(code, Some(0), "{document}");
+    let list = |name: &str| document[name].as_array().expect("a list").clone();
+    let pods: Vec<_> = list("pods")
+        .iter()
+        .map(|pod| {
+            let score = pod["containers"][0]["oomScoreAdj"].clone();
+            (pod["name"].clone(), pod["class"].clone(), score)
+        })
+        .collect();
+    let pod = |name: &str, class: &str, score: i64| (name.into(), class.into(), score.into());
+    assert_eq!(
+        pods,
+        [
+            pod("qos-demo", "Guaranteed", -997),
+            pod("qos-demo-2", "Burstable", 976),
+            pod("qos-demo-3", "BestEffort", 1000),
+        ]
+    );
+    let order: Vec<_> = list("eviction").iter().map(|p| p["name"].clone()).collect();
+    assert_eq!(order, ["qos-demo-2", "qos-demo-3", "qos-demo"]);
+    figures("elsewhere other 1m 1Mi");
+    let (code, _) = answer(&question, &[&file]);
+    assert_eq!(code, Some(3), "figures of a pod that is not there");
+    figures("what is this");
+    let refused = rampart(&["qos", "--usage", &usage, &file]);
+    assert_eq!(refused.status.code(), Some(2));
 }
 
 #[test]
