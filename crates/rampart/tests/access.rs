@@ -168,7 +168,7 @@ fn one_question_has_one_answer() {
         (vec!["who-can", "list", "pods", "-A"], 0),
         (vec!["who-can", "get", "/healthz"], 0),
         (vec!["qos"], 0),
-        (vec!["qos", "-n", "qos-example", "--node-memory", "4Gi"], 0),
+        (vec!["qos", "--node-memory", "4Gi"], 0),
     ] {
         let of_manifests = answer(&question, &[&directory]);
         assert_eq!(
