@@ -1,1 +1,9 @@
 //! Analyses of a [`snapshot::Snapshot`]: plain functions without input, output or clock.
+//!
+//! [`audit::run`] runs the [`checks`] and sorts what they found into findings, those that were
+//! excused, and those that were known; whatever else is found here is told as a
+//! [`finding::Finding`] too.
+
+pub mod audit;
+pub mod checks;
+pub mod finding;

@@ -45,6 +45,10 @@ pub(crate) enum Command {
     ServiceaccountKeys(ServiceaccountKeys),
     /// Write the objects of a cluster into one file, which every analysis reads
     Snapshot(Snapshot),
+    /// Look for misconfiguration
+    Audit(Box<Audit>),
+    /// Explain a check of the audit: what, why, and what to do about it
+    Explain(Explain),
     /// Ask whether somebody may do something, and why
     #[command(name = "can-i")]
     CanI(Box<CanI>),
@@ -228,6 +232,84 @@ pub(crate) struct Snapshot {
     /// The file to write, compressed if it ends in .gz; `-` for standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rampart audit ./manifests\n  helm template ./chart | rampart audit -\n  \
+    rampart audit --live -o sarif > rampart.sarif\n  rampart audit . --baseline known.json"
+)]
+pub(crate) struct Audit {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// Settings of the checks, and what is excused (YAML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// What `rampart audit -o json` wrote before: only what is new counts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// How bad a finding must be for exit status 1 [default: high]
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<SeverityArgument>,
+    /// How bad a finding must be to be shown to people
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value = "low")]
+    pub(crate) severity: SeverityArgument,
+    /// Show every finding with its place, not only the first of each check
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Run this check only (repeatable)
+    #[arg(long, value_name = "ID")]
+    pub(crate) check: Vec<String>,
+    /// Do not run this check (repeatable)
+    #[arg(long, value_name = "ID")]
+    pub(crate) skip: Vec<String>,
+    /// List the checks and stop
+    #[arg(long)]
+    pub(crate) list_checks: bool,
+    /// How findings are written
+    #[arg(short, long, value_enum, value_name = "FORM", default_value_t = FindingsFormat::Human)]
+    pub(crate) output: FindingsFormat,
+}
+
+/// The forms in which findings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FindingsFormat {
+    /// For people
+    Human,
+    /// One JSON document with a schemaVersion
+    Json,
+    /// The same document as YAML
+    Yaml,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit's XML, for build servers
+    Junit,
+    /// A Markdown page, for pull requests
+    Markdown,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SeverityArgument {
+    /// Hardening that few clusters have
+    Info,
+    /// A layer of defence that is missing, of several
+    Low,
+    /// Helps an attacker who is in already
+    Medium,
+    /// One step from a node, a namespace or the rights of others
+    High,
+    /// Takes over a node or the cluster as it stands
+    Critical,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The check, such as RMP-POD-001
+    #[arg(value_name = "ID")]
+    pub(crate) check: String,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
 }
 
 #[derive(Debug, Args)]

@@ -1,9 +1,11 @@
 //! One file per command.
 
+mod audit;
 mod backup;
 mod can_i;
 mod completion;
 mod encryption;
+mod explain;
 mod kubeconfig;
 mod qos;
 mod serviceaccount_keys;
@@ -28,6 +30,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Encryption(arguments) => encryption::run(&arguments),
         Command::ServiceaccountKeys(arguments) => serviceaccount_keys::run(&arguments),
         Command::Snapshot(arguments) => snapshot::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::CanI(arguments) => can_i::run(&arguments),
         Command::WhoCan(arguments) => who_can::run(&arguments),
         Command::Qos(arguments) => qos::run(&arguments),

@@ -6,6 +6,7 @@ mod cluster;
 mod commands;
 mod control;
 mod data_dir;
+mod findings;
 mod input;
 mod output;
 mod pods;

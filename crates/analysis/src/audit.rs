@@ -1,0 +1,201 @@
+//! The audit: runs the checks, and sorts what they found.
+
+mod baseline;
+mod config;
+mod suppression;
+
+pub use baseline::{Baseline, BaselineError};
+pub use config::{CheckConfig, Config, ConfigError, Settings};
+pub use suppression::{Date, DateError, Source, Suppressed, Suppression};
+
+use crate::checks::{self, Check, Context, Pod, Run, Sink};
+use crate::finding::Finding;
+use serde::Serialize;
+use snapshot::{PodTemplate, Snapshot, Standing};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How many pod templates are one piece of work.
+const PIECE: usize = 64;
+
+/// How the audit is to run: what the edge knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'s> {
+    /// Which checks, how configured, and what is excused.
+    pub settings: &'s Settings,
+    /// What was known before.
+    pub baseline: Option<&'s Baseline>,
+    /// The day, by which suppressions expire.
+    pub today: Date,
+    /// How many threads may work.
+    pub workers: usize,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// What was found: worst first, then by check, object and field.
+    pub findings: Vec<Finding<'a>>,
+    /// What was found and is excused.
+    pub suppressed: Vec<Suppressed<'a>>,
+    /// What was found and stands in the baseline.
+    pub known: Vec<Finding<'a>>,
+    /// What is wrong with suppressions: without a reason, expired, of no use.
+    pub notices: Vec<String>,
+    /// How much was looked at.
+    pub looked_at: LookedAt,
+}
+
+/// How much an audit looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LookedAt {
+    /// How many checks ran.
+    pub checks: usize,
+    /// How many objects that somebody wrote there were.
+    pub objects: usize,
+    /// How many pod templates among them.
+    pub pod_templates: usize,
+}
+
+/// What one thread does at a time.
+enum Piece<'w, 'a> {
+    Pods(&'w [PodTemplate<'a>]),
+    Whole(&'static Check),
+}
+
+/// Runs the checks over a snapshot.
+pub fn run<'a>(snapshot: &'a Snapshot, options: Options<'_>) -> Report<'a> {
+    let settings = options.settings;
+    let templates: Vec<PodTemplate<'a>> = snapshot
+        .pod_templates()
+        .filter(|t| t.owner.standing == Standing::Written && t.is_outermost())
+        .collect();
+    let enabled: Vec<&'static Check> = checks::all()
+        .filter(|check| settings.is_enabled(check))
+        .collect();
+    let context = Context::new(snapshot);
+    let whole = enabled
+        .iter()
+        .filter(|check| matches!(check.run, Run::Whole(_)))
+        .map(|check| Piece::Whole(check));
+    let pieces: Vec<Piece<'_, 'a>> = whole
+        .chain(templates.chunks(PIECE).map(Piece::Pods))
+        .collect();
+    let mut findings = in_parallel(&pieces, options.workers, |piece| {
+        let mut findings = Vec::new();
+        work(piece, &enabled, settings, &context, &mut findings);
+        for finding in &mut findings {
+            finding.locate(snapshot);
+            settings.adjust(finding);
+        }
+        findings
+    });
+    findings.sort_by(|a, b| order(a).cmp(&order(b)));
+    let sorted = suppression::sort(snapshot, settings, options.today, findings);
+    let (known, findings) = match options.baseline {
+        Some(baseline) => baseline.split(sorted.findings),
+        None => (Vec::new(), sorted.findings),
+    };
+    Report {
+        findings,
+        suppressed: sorted.suppressed,
+        known,
+        notices: sorted.notices,
+        looked_at: LookedAt {
+            checks: enabled.len(),
+            objects: snapshot.written().count(),
+            pod_templates: templates.len(),
+        },
+    }
+}
+
+fn work<'a>(
+    piece: &Piece<'_, 'a>,
+    enabled: &[&'static Check],
+    settings: &Settings,
+    context: &Context<'a>,
+    findings: &mut Vec<Finding<'a>>,
+) {
+    let mut run = |check: &'static Check, pod: Option<&Pod<'a>>| {
+        let mut sink = Sink {
+            check,
+            parameters: settings.parameters(check),
+            findings,
+        };
+        match (check.run, pod) {
+            (Run::Pods(run), Some(pod)) => run(pod, &mut sink),
+            (Run::Whole(run), None) => run(context, &mut sink),
+            _ => {}
+        }
+    };
+    match piece {
+        Piece::Whole(check) => run(check, None),
+        Piece::Pods(templates) => {
+            for template in *templates {
+                let pod = Pod::new(*template);
+                for check in enabled {
+                    run(check, Some(&pod));
+                }
+            }
+        }
+    }
+}
+
+/// Does every piece of work, on several threads, and puts the results together in the order of
+/// the pieces.
+fn in_parallel<P: Sync, T: Send>(
+    pieces: &[P],
+    workers: usize,
+    work: impl Fn(&P) -> Vec<T> + Sync,
+) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(piece) = pieces.get(index) else {
+                return done;
+            };
+            done.push((index, work(piece)));
+        }
+    };
+    let mut done = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..workers.min(pieces.len()))
+            .map(|_| scope.spawn(take))
+            .collect();
+        let mut done = take();
+        for other in others {
+            match other.join() {
+                Ok(more) => done.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().flat_map(|(_, found)| found).collect()
+}
+
+/// What findings are sorted by: worst first, then check, object and field.
+fn order<'f>(
+    finding: &'f Finding<'_>,
+) -> (
+    std::cmp::Reverse<crate::finding::Severity>,
+    &'static str,
+    &'f str,
+    &'f str,
+    &'f str,
+    &'f str,
+    &'f str,
+) {
+    let object = finding.object;
+    (
+        std::cmp::Reverse(finding.severity),
+        finding.check.id,
+        object.group(),
+        object.resource(),
+        object.namespace(),
+        object.name(),
+        &finding.field,
+    )
+}

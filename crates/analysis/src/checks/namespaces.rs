@@ -1,0 +1,214 @@
+//! What guards a namespace.
+
+use super::{Added, BLANK, Check, Context, Run, Sink, cis, kubeaudit, nsa, pss};
+use crate::finding::Severity;
+use model::Value;
+use model::meta;
+use model::selector::LabelSelector;
+use snapshot::{Object, Standing};
+use std::borrow::Cow;
+
+pub(super) static CHECKS: &[Check] = &[
+    Check {
+        id: "RMP-NS-001",
+        title: "no default deny of incoming traffic",
+        severity: Severity::Medium,
+        what: "Namespaces without a NetworkPolicy that selects all pods and limits ingress.",
+        why: "Every pod of the cluster reaches every port of the namespace's pods, also of those \
+              that are added later.",
+        fix: "create a NetworkPolicy with podSelector: {} and policyTypes: [Ingress] in the \
+              namespace, and allow what is needed with further ones",
+        example: "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: default-deny-ingress\n  namespace: NAMESPACE\nspec:\n  podSelector: {}\n  policyTypes: [Ingress]",
+        references: &[cis("5.3.2"), nsa("Network policies"), kubeaudit("netpols")],
+        kubeaudit_override: "allow-non-default-deny-ingress-network-policy",
+        run: Run::Whole(no_ingress),
+        ..BLANK
+    },
+    Check {
+        id: "RMP-NS-002",
+        title: "no default deny of outgoing traffic",
+        severity: Severity::Low,
+        what: "Namespaces without a NetworkPolicy that selects all pods and limits egress.",
+        why: "Whoever gets into a pod reaches the whole cluster and the internet from there, to \
+              look further and to carry data away.",
+        fix: "create a NetworkPolicy with podSelector: {} and policyTypes: [Egress] in the \
+              namespace, and allow DNS and what else is needed",
+        example: "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: default-deny-egress\n  namespace: NAMESPACE\nspec:\n  podSelector: {}\n  policyTypes: [Egress]",
+        references: &[cis("5.3.2"), nsa("Network policies"), kubeaudit("netpols")],
+        kubeaudit_override: "allow-non-default-deny-egress-network-policy",
+        run: Run::Whole(no_egress),
+        ..BLANK
+    },
+    Check {
+        id: "RMP-NS-003",
+        title: "no Pod Security level",
+        severity: Severity::Medium,
+        what: "Namespaces without the label pod-security.kubernetes.io/enforce.",
+        why: "Unless the API server is configured otherwise, privileged pods are admitted.",
+        fix: "label the namespace pod-security.kubernetes.io/enforce: baseline, or restricted \
+              (`rampart pss` says what its pods reach)",
+        example: "metadata:\n  labels:\n    pod-security.kubernetes.io/enforce: restricted",
+        references: &[
+            cis("5.2.1"),
+            nsa("Pod security enforcement"),
+            pss("Pod Security Admission"),
+        ],
+        run: Run::Whole(no_level),
+        ..BLANK
+    },
+    Check {
+        id: "RMP-NS-004",
+        title: "privileged Pod Security level",
+        severity: Severity::Medium,
+        what: "Namespaces with pod-security.kubernetes.io/enforce: privileged, or a value that is \
+               no level.",
+        why: "Pods that own their node are admitted.",
+        fix: "use baseline or restricted; keep what needs more in a namespace of its own",
+        references: &[
+            cis("5.2.1"),
+            nsa("Pod security enforcement"),
+            pss("Pod Security Admission"),
+        ],
+        run: Run::Whole(privileged_level),
+        ..BLANK
+    },
+];
+
+/// A namespace that somebody answers for: it was written, or pods were written into it.
+pub(super) struct Used<'a> {
+    pub(super) object: &'a Object,
+    /// The first pod template in it, if one was written.
+    pub(super) pod: Option<&'a Object>,
+}
+
+impl<'a> Used<'a> {
+    /// Adds a finding about the namespace; where no file defines it, a pod in it shows the place.
+    pub(super) fn finding<'s>(
+        &self,
+        sink: &'s mut Sink<'a, '_>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Added<'a, 's> {
+        let added = sink.add(self.object, "metadata.name", message);
+        match self.pod {
+            Some(pod) if self.object.source.is_none() => added.shown_at(pod, "metadata.namespace"),
+            _ => added,
+        }
+    }
+}
+
+/// The namespaces that belong to the control plane.
+const SYSTEM: [&str; 3] = ["kube-node-lease", "kube-public", "kube-system"];
+
+/// The namespaces that somebody answers for, by name.
+pub(super) fn used<'a>(context: &Context<'a>) -> Vec<Used<'a>> {
+    let snapshot = context.snapshot;
+    snapshot
+        .of("", "namespaces")
+        .iter()
+        .filter(|namespace| !SYSTEM.contains(&namespace.name()))
+        .map(|object| Used {
+            object,
+            pod: context.templates(object.name()).first().map(|t| t.owner),
+        })
+        .filter(|used| used.object.standing == Standing::Written || used.pod.is_some())
+        .collect()
+}
+
+/// Those of them in which pods run.
+pub(super) fn with_pods<'a>(context: &Context<'a>) -> Vec<Used<'a>> {
+    let mut all = used(context);
+    all.retain(|namespace| namespace.pod.is_some());
+    all
+}
+
+/// Whether a policy holds for a direction, `Ingress` or `Egress`.
+pub(super) fn limits(policy: &Object, direction: &str) -> bool {
+    let types = meta::list(&policy.value, &["spec", "policyTypes"]);
+    if types.is_empty() {
+        return direction == "Ingress" || meta::at(&policy.value, &["spec", "egress"]).is_some();
+    }
+    types.iter().any(|t| t.as_str() == Some(direction))
+}
+
+/// The index of a rule that lets everything through in a direction.
+pub(super) fn open_rule(policy: &Object, direction: &str) -> Option<usize> {
+    let (rules, peers) = match direction {
+        "Ingress" => ("ingress", "from"),
+        _ => ("egress", "to"),
+    };
+    meta::list(&policy.value, &["spec", rules])
+        .iter()
+        .position(|rule| {
+            meta::list(rule, &[peers]).is_empty() && meta::list(rule, &["ports"]).is_empty()
+        })
+}
+
+/// The selector of the pods that a policy is about.
+pub(super) fn pod_selector(policy: &Object) -> LabelSelector {
+    let empty = Value::Object(model::Map::new());
+    let written = meta::at(&policy.value, &["spec", "podSelector"]).unwrap_or(&empty);
+    LabelSelector::from_value(written).unwrap_or_else(|_| LabelSelector::nothing())
+}
+
+const NETWORKING: &str = "networking.k8s.io";
+
+fn without_default_deny<'a>(
+    context: &Context<'a>,
+    sink: &mut Sink<'a, '_>,
+    direction: &str,
+    message: &'static str,
+) {
+    if !super::was_read(context.snapshot, "networkpolicies.networking.k8s.io") {
+        return;
+    }
+    for namespace in used(context) {
+        let policies =
+            context
+                .snapshot
+                .of_namespace(NETWORKING, "networkpolicies", namespace.object.name());
+        let denies = policies.iter().any(|policy| {
+            limits(policy, direction)
+                && open_rule(policy, direction).is_none()
+                && pod_selector(policy).is_empty()
+        });
+        if !denies {
+            namespace.finding(sink, message);
+        }
+    }
+}
+
+fn no_ingress<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
+    let message = "its pods are reached from everywhere unless a policy selects them";
+    without_default_deny(context, sink, "Ingress", message);
+}
+
+fn no_egress<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
+    let message = "its pods reach everything unless a policy selects them";
+    without_default_deny(context, sink, "Egress", message);
+}
+
+const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+
+fn no_level<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
+    for namespace in used(context) {
+        if !meta::labels(&namespace.object.value).contains_key(ENFORCE) {
+            namespace.finding(
+                sink,
+                "admits privileged pods: no Pod Security level is enforced",
+            );
+        }
+    }
+}
+
+fn privileged_level<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
+    for namespace in context.written("", "namespaces") {
+        let labels = meta::labels(&namespace.value);
+        let message = match labels.get(ENFORCE) {
+            None | Some(&"baseline" | &"restricted") => continue,
+            Some(&"privileged") => "admits every pod".to_owned(),
+            // The admission plugin takes what it does not know for restricted.
+            Some(other) => format!("{other:?} is no level: the API server refuses the namespace"),
+        };
+        sink.add(namespace, format!("metadata.labels[{ENFORCE}]"), message);
+    }
+}

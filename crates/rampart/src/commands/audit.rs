@@ -1,0 +1,214 @@
+//! `rampart audit`: looks for misconfiguration.
+
+use super::now;
+use crate::arguments::{self, FindingsFormat, SeverityArgument};
+use crate::findings::{self, Shown};
+use crate::input::ALL;
+use crate::output::{self, Colour, Format, Outcome, Style, answer, shown, tell};
+use analysis::audit::{Baseline, Config, Date, Options, Report, Settings};
+use analysis::checks;
+use analysis::finding::Severity;
+use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
+use snapshot::{ProblemKind, Snapshot};
+use std::num::NonZero;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The version of the answer's form.
+const SCHEMA: &str = "rampart.audit/v1";
+
+impl From<SeverityArgument> for Severity {
+    fn from(argument: SeverityArgument) -> Self {
+        match argument {
+            SeverityArgument::Info => Self::Info,
+            SeverityArgument::Low => Self::Low,
+            SeverityArgument::Medium => Self::Medium,
+            SeverityArgument::High => Self::High,
+            SeverityArgument::Critical => Self::Critical,
+        }
+    }
+}
+
+/// Reads, audits, and writes what was found.
+pub(crate) fn run(arguments: &arguments::Audit) -> Result<ExitCode> {
+    let settings = settings(arguments)?;
+    if arguments.list_checks {
+        return list(arguments, &settings);
+    }
+    let baseline = match &arguments.baseline {
+        Some(path) => {
+            Some(Baseline::parse(&read(path)?).with_context(|| format!("{}", path.display()))?)
+        }
+        None => None,
+    };
+    let input = arguments.input.load(ALL)?;
+    let snapshot = &input.snapshot;
+    let report = analysis::audit::run(
+        snapshot,
+        Options {
+            settings: &settings,
+            baseline: baseline.as_ref(),
+            today: today(),
+            workers: std::thread::available_parallelism().map_or(1, NonZero::get),
+        },
+    );
+    tell(snapshot.problems(), &input.texts);
+    let style = Style::stderr();
+    for notice in &report.notices {
+        eprintln!(
+            "{}: {}",
+            style.paint(Colour::Attention, "note"),
+            shown(notice)
+        );
+    }
+    let fail_on = arguments.fail_on.map_or(settings.fail_on, Severity::from);
+    let shown = Shown {
+        report: &report,
+        problems: snapshot.problems(),
+        texts: &input.texts,
+        fail_on,
+        has_baseline: baseline.is_some(),
+    };
+    match arguments.output {
+        FindingsFormat::Human => {
+            let least = arguments.severity.into();
+            let style = Style::stdout();
+            output::write(&findings::human::render(
+                &shown,
+                least,
+                arguments.all,
+                style,
+            ))?;
+        }
+        FindingsFormat::Json => {
+            let document = document(&report, fail_on)?;
+            answer(Format::Json, SCHEMA, document, snapshot.problems(), |_| {
+                String::new()
+            })?;
+        }
+        FindingsFormat::Yaml => {
+            let document = document(&report, fail_on)?;
+            answer(Format::Yaml, SCHEMA, document, snapshot.problems(), |_| {
+                String::new()
+            })?;
+        }
+        FindingsFormat::Sarif => {
+            let sarif = findings::sarif::render(&shown);
+            output::write(&serde_json::to_string_pretty(&sarif)?)?;
+        }
+        FindingsFormat::Junit => output::write(&findings::junit::render(&shown))?,
+        FindingsFormat::Markdown => output::write(&findings::markdown::render(&shown))?,
+    }
+    let is_bad = report.findings.iter().any(|f| f.severity >= fail_on);
+    let outcome = if is_bad { Outcome::Bad } else { Outcome::Good };
+    Ok(outcome.status(worst(snapshot)))
+}
+
+/// How far the worst problem reaches. Of a kind that is not known nothing but the metadata was
+/// audited: that is no complete answer.
+fn worst(snapshot: &Snapshot) -> Option<snapshot::Severity> {
+    let is_unknown = |p: &snapshot::Problem| p.kind == ProblemKind::UnknownKind;
+    let unknown = snapshot
+        .problems()
+        .iter()
+        .any(is_unknown)
+        .then_some(snapshot::Severity::Incomplete);
+    snapshot.worst_problem().max(unknown)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("{}", path.display()))
+}
+
+/// The configuration file, with what the command line changes.
+fn settings(arguments: &arguments::Audit) -> Result<Settings> {
+    let named = |path: &Path| format!("{}", path.display());
+    let mut config = match &arguments.config {
+        Some(path) => Config::parse(&read(path)?).with_context(|| named(path))?,
+        None => Config::default(),
+    };
+    config.only.extend(arguments.check.iter().cloned());
+    for id in &arguments.skip {
+        // However it is written in the file, it is one check.
+        let id = checks::find(id).map_or(id.as_str(), |check| check.id);
+        config.checks.entry(id.to_owned()).or_default().enabled = Some(false);
+    }
+    let settings = config.settings();
+    match &arguments.config {
+        Some(path) => settings.with_context(|| named(path)),
+        None => Ok(settings?),
+    }
+}
+
+/// The day it is, in UTC.
+fn today() -> Date {
+    Date::of_epoch_seconds(now())
+}
+
+/// The answer as a document.
+fn document(report: &Report<'_>, fail_on: Severity) -> Result<Map<String, Value>> {
+    let mut document = Map::new();
+    let summary: Map<String, Value> = Severity::WORST_FIRST
+        .iter()
+        .map(|severity| {
+            let count = report.findings.iter().filter(|f| f.severity == *severity);
+            (severity.as_str().to_owned(), count.count().into())
+        })
+        .collect();
+    document.insert("summary".into(), summary.into());
+    document.insert("lookedAt".into(), serde_json::to_value(report.looked_at)?);
+    document.insert("failOn".into(), fail_on.as_str().into());
+    document.insert("findings".into(), serde_json::to_value(&report.findings)?);
+    document.insert(
+        "suppressed".into(),
+        serde_json::to_value(&report.suppressed)?,
+    );
+    document.insert("known".into(), serde_json::to_value(&report.known)?);
+    document.insert("notices".into(), serde_json::to_value(&report.notices)?);
+    Ok(document)
+}
+
+fn list(arguments: &arguments::Audit, settings: &Settings) -> Result<ExitCode> {
+    let all: Vec<_> = checks::all().collect();
+    if matches!(
+        arguments.output,
+        FindingsFormat::Json | FindingsFormat::Yaml
+    ) {
+        let list: Vec<Value> = all
+            .iter()
+            .map(|check| {
+                let mut entry = super::explain::document(check);
+                entry.insert("enabled".into(), settings.is_enabled(check).into());
+                Value::Object(entry)
+            })
+            .collect();
+        let format = match arguments.output {
+            FindingsFormat::Yaml => Format::Yaml,
+            _ => Format::Json,
+        };
+        let document = Map::from_iter([("checks".to_owned(), json!(list))]);
+        answer(format, "rampart.checks/v1", document, &[], |_| {
+            String::new()
+        })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let style = Style::stdout();
+    let mut text = String::new();
+    for check in all {
+        let severity = format!("{:<8}", check.severity.as_str());
+        let off = if settings.is_enabled(check) {
+            ""
+        } else {
+            " (disabled)"
+        };
+        text.push_str(&format!(
+            "{:<13} {} {}{off}\n",
+            check.id,
+            style.paint(findings::colour(check.severity), &severity),
+            check.title
+        ));
+    }
+    output::write(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
