@@ -22,8 +22,8 @@ pub(crate) struct Pod<'a> {
 /// A container of any sort.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Container<'a> {
-    list: &'static str,
-    index: usize,
+    pub(crate) list: &'static str,
+    pub(crate) index: usize,
     pub(crate) name: &'a str,
     pub(crate) value: &'a Value,
     /// Its own security context.
@@ -89,6 +89,11 @@ impl<'a> Container<'a> {
     /// A field of its security context.
     pub(crate) fn setting(&self, key: &str) -> Option<&'a Value> {
         get(self.context?, key)
+    }
+
+    /// Its own path.
+    pub(crate) fn own_path(&self) -> String {
+        format!("spec.{}[{}]", self.list, self.index)
     }
 
     /// The path of one of its fields.

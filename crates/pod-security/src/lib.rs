@@ -9,6 +9,7 @@
 mod containers;
 mod level;
 mod namespace;
+pub mod psp;
 pub mod standards;
 mod wording;
 

@@ -1,5 +1,6 @@
 //! Slow and obvious oracles, one per engine, that tests compare against.
 
 pub mod network_policy;
+pub mod pod_security;
 pub mod rbac;
 pub mod store;
