@@ -7,3 +7,4 @@
 pub mod audit;
 pub mod checks;
 pub mod finding;
+pub mod paths;

@@ -57,6 +57,8 @@ pub(crate) enum Command {
     WhoCan(Box<WhoCan>),
     /// Tell the quality-of-service class of pods, and who goes first when memory runs short
     Qos(Qos),
+    /// Find the ways from a subject or pod to a secret, a node or everything
+    Paths(Box<crate::commands::paths::Arguments>),
     /// Print a completion script for a shell
     Completion {
         /// The shell

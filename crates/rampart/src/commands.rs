@@ -8,6 +8,7 @@ mod encryption;
 mod explain;
 mod kubeconfig;
 mod qos;
+pub(crate) mod paths;
 mod serviceaccount_keys;
 mod snapshot;
 mod up;
@@ -35,6 +36,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::CanI(arguments) => can_i::run(&arguments),
         Command::WhoCan(arguments) => who_can::run(&arguments),
         Command::Qos(arguments) => qos::run(&arguments),
+        Command::Paths(arguments) => paths::run(&arguments),
         Command::Completion { shell } => completion::completion(shell),
         Command::Manual { directory } => completion::manual(&directory),
     }
