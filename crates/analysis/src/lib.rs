@@ -4,7 +4,9 @@
 //! excused, and those that were known; whatever else is found here is told as a
 //! [`finding::Finding`] too.
 
+pub mod access;
 pub mod audit;
 pub mod checks;
 pub mod finding;
+pub mod graph;
 pub mod paths;

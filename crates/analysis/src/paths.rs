@@ -21,6 +21,7 @@ mod together;
 mod world;
 
 pub use dot::dot;
+pub(crate) use dot::quoted;
 pub use query::{From, Goal, QueryError};
 pub use world::AdmitsPrivileged;
 

@@ -57,6 +57,11 @@ pub(crate) enum Command {
     WhoCan(Box<WhoCan>),
     /// Tell the quality-of-service class of pods, and who goes first when memory runs short
     Qos(Qos),
+    /// Show who may do what on which resource, as a table
+    #[command(name = "access-matrix")]
+    AccessMatrix(Box<crate::commands::access_matrix::Arguments>),
+    /// Draw roles and bindings
+    Graph(Box<crate::commands::graph::Arguments>),
     /// Find the ways from a subject or pod to a secret, a node or everything
     Paths(Box<crate::commands::paths::Arguments>),
     /// Print a completion script for a shell

@@ -1,11 +1,13 @@
 //! One file per command.
 
+pub(crate) mod access_matrix;
 mod audit;
 mod backup;
 mod can_i;
 mod completion;
 mod encryption;
 mod explain;
+pub(crate) mod graph;
 mod kubeconfig;
 pub(crate) mod paths;
 mod qos;
@@ -36,6 +38,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::CanI(arguments) => can_i::run(&arguments),
         Command::WhoCan(arguments) => who_can::run(&arguments),
         Command::Qos(arguments) => qos::run(&arguments),
+        Command::AccessMatrix(arguments) => access_matrix::run(&arguments),
+        Command::Graph(arguments) => graph::run(&arguments),
         Command::Paths(arguments) => paths::run(&arguments),
         Command::Completion { shell } => completion::completion(shell),
         Command::Manual { directory } => completion::manual(&directory),
