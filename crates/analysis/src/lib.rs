@@ -9,4 +9,5 @@ pub mod audit;
 pub mod checks;
 pub mod finding;
 pub mod graph;
+pub mod network;
 pub mod paths;

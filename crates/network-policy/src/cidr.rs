@@ -91,6 +91,38 @@ impl Cidr {
         self.length == 0
     }
 
+    /// Whether no pod can have an address of the range: it is link-local, loopback, multicast, or
+    /// EC2's metadata service.
+    pub(crate) fn is_special(&self) -> bool {
+        match self.canonical().network {
+            IpAddr::V4(ip) => {
+                let least = if ip.is_link_local() {
+                    16
+                } else if ip.is_loopback() {
+                    8
+                } else if ip.is_multicast() {
+                    4
+                } else {
+                    return false;
+                };
+                self.length >= least
+            }
+            IpAddr::V6(ip) => {
+                let least = if ip.is_unicast_link_local() {
+                    10
+                } else if ip.is_multicast() {
+                    8
+                } else if ip.is_loopback() || ip.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
+                {
+                    128
+                } else {
+                    return false;
+                };
+                self.length >= least
+            }
+        }
+    }
+
     /// Whether an address is in the range.
     pub fn contains(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
@@ -139,6 +171,25 @@ mod tests {
         ] {
             let cidr = Cidr::parse(range).unwrap();
             assert_eq!(cidr.contains(ip.parse().unwrap()), want, "{ip} in {range}");
+        }
+    }
+
+    #[test]
+    fn special_ranges() {
+        for (range, want) in [
+            ("169.254.169.254/32", true),
+            ("169.254.0.0/16", true),
+            ("169.254.0.0/15", false),
+            ("127.0.0.0/8", true),
+            ("224.0.0.0/4", true),
+            ("10.0.0.0/8", false),
+            ("0.0.0.0/0", false),
+            ("fe80::/10", true),
+            ("fd00:ec2::254/128", true),
+            ("fd00:ec2::/32", false),
+            ("::/0", false),
+        ] {
+            assert_eq!(Cidr::parse(range).unwrap().is_special(), want, "{range}");
         }
     }
 

@@ -323,27 +323,32 @@ impl<'a> Classes<'a> {
         let mut bits = Bits::none(self.len());
         let empty = HashMap::default();
         let values = self.labels.get(requirement.key()).unwrap_or(&empty);
+        let is_matched = requirement.matches(None);
+        // Those with the label that are other than those without it. Of the operators that list
+        // values, these are the values: there may be far more that are not listed.
         match requirement.operator() {
-            Operator::In | Operator::Equals | Operator::DoubleEquals => {
+            Operator::In
+            | Operator::Equals
+            | Operator::DoubleEquals
+            | Operator::NotIn
+            | Operator::NotEquals => {
                 for value in requirement.values() {
                     self.add(&mut bits, values.get(value.as_str()));
                 }
             }
             _ => {
-                let is_match = requirement.matches(None);
-                // Those with the label that are to be changed from what those without it are.
                 for (value, classes) in values {
-                    if requirement.matches(Some(value)) != is_match {
+                    if requirement.matches(Some(value)) != is_matched {
                         self.add(&mut bits, Some(classes));
                     }
                 }
-                if is_match {
-                    let mut rest = Bits::none(self.len());
-                    rest.insert_range(0..self.pods);
-                    rest.remove(&bits);
-                    bits = rest;
-                }
             }
+        }
+        if is_matched {
+            let mut rest = Bits::none(self.len());
+            rest.insert_range(0..self.pods);
+            rest.remove(&bits);
+            bits = rest;
         }
         bits
     }

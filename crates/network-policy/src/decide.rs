@@ -48,7 +48,8 @@ pub struct Side {
     pub because: Because,
     /// Whether the answer would be another one if an address that is not known were inside (or
     /// outside) of an address range that a rule names. Of a pod without known addresses it is
-    /// assumed that it is in a range of all addresses without exceptions, and in no other.
+    /// assumed that it is in a range of all addresses without exceptions, and in no other; that it
+    /// is in none of link-local, loopback or multicast addresses is certain.
     pub uncertain: bool,
 }
 
@@ -284,7 +285,7 @@ impl View<'_> {
     pub(crate) fn is_within(&self, cidr: &Cidr, except: &[Cidr], guess: bool) -> bool {
         let addresses = self.addresses();
         if addresses.is_empty() {
-            return guess || cidr.is_everything() && except.is_empty();
+            return cidr.is_everything() && except.is_empty() || guess && !cidr.is_special();
         }
         addresses
             .iter()

@@ -81,7 +81,6 @@ fn an_open_namespace() {
         lint(&[]),
         [
             "metadata-reachable n",
-            "metadata-reachable n",
             "no-default-deny-egress n",
             "no-default-deny-ingress n",
         ]
@@ -97,7 +96,6 @@ fn pods_that_are_left_out() {
             json!({"podSelector": web, "policyTypes": ["Ingress", "Egress"]})
         )]),
         [
-            "metadata-reachable n",
             "metadata-reachable n",
             "no-default-deny-egress n",
             "no-default-deny-ingress n",

@@ -703,6 +703,7 @@ fn what_hangs_on_an_unknown_address_is_uncertain() {
         (open("0.0.0.0/0", json!([])), true, false),
         (open("0.0.0.0/0", json!(["10.0.0.0/8"])), false, true),
         (open("10.0.0.0/8", json!([])), false, true),
+        (open("169.254.169.254/32", json!([])), false, false),
     ] {
         let policy = Policy::from_value(&policy).unwrap();
         let nowhere = |name: &str| pod("app", name, json!({}), "", "");

@@ -1,5 +1,7 @@
 //! The command line. Completions and the manual are made from the same definitions.
 
+pub(crate) mod netpol;
+
 use crate::input::{ClusterArguments, InputArguments};
 use crate::output::OutputArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     Graph(Box<crate::commands::graph::Arguments>),
     /// Find the ways from a subject or pod to a secret, a node or everything
     Paths(Box<crate::commands::paths::Arguments>),
+    /// Who reaches whom through the network, and why
+    #[command(subcommand)]
+    Netpol(Box<netpol::Netpol>),
     /// Print a completion script for a shell
     Completion {
         /// The shell

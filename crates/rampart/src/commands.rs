@@ -9,6 +9,7 @@ mod encryption;
 mod explain;
 pub(crate) mod graph;
 mod kubeconfig;
+mod netpol;
 pub(crate) mod paths;
 mod qos;
 mod serviceaccount_keys;
@@ -41,6 +42,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::AccessMatrix(arguments) => access_matrix::run(&arguments),
         Command::Graph(arguments) => graph::run(&arguments),
         Command::Paths(arguments) => paths::run(&arguments),
+        Command::Netpol(arguments) => netpol::run(&arguments),
         Command::Completion { shell } => completion::completion(shell),
         Command::Manual { directory } => completion::manual(&directory),
     }

@@ -4,7 +4,7 @@ use super::policies::takes_anyone;
 use super::{Code, Finding, Target};
 use crate::network::{Endpoint, Network, PodId};
 use crate::policy::{Direction, Policy, Port};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Where clouds serve credentials of the instance: EC2, GCE, Azure and others, and EC2 by IPv6.
@@ -93,35 +93,43 @@ fn metadata(
 ) {
     let matrix = network.matrix(&[Port::tcp(80)], &METADATA);
     for (namespace, pods) in by_namespace {
+        let mut open: BTreeSet<&str> = BTreeSet::new();
+        let mut reached: Vec<String> = Vec::new();
         for address in METADATA {
-            let open: Vec<&str> = pods
-                .iter()
-                .filter(|id| {
-                    let from = Endpoint::Pod(**id);
-                    matrix.allowed(0, from, Endpoint::Address(address)) == Some(true)
-                })
-                .filter_map(|id| Some(network.pod(*id)?.name.as_str()))
-                .collect();
-            if open.is_empty() {
-                continue;
+            let mut is_reached = false;
+            for id in pods {
+                let (from, to) = (Endpoint::Pod(*id), Endpoint::Address(address));
+                if matrix.allowed(0, from, to) != Some(true) {
+                    continue;
+                }
+                is_reached = true;
+                let name = network.pod(*id).map_or("", |pod| pod.name.as_str());
+                open.insert(name);
             }
-            let mut who = open
-                .iter()
-                .take(NAMED)
-                .copied()
-                .collect::<Vec<_>>()
-                .join(", ");
-            if let Some(more) = open.len().checked_sub(NAMED).filter(|more| *more > 0) {
-                who = format!("{who} and {more} more");
+            if is_reached {
+                reached.push(address.to_string());
             }
-            findings.push(Finding {
-                code: Code::MetadataReachable,
-                target: Target::Namespace((*namespace).to_owned()),
-                field: String::new(),
-                message: format!(
-                    "the cloud's instance metadata service ({address}) can be reached from {who}"
-                ),
-            });
         }
+        if open.is_empty() {
+            continue;
+        }
+        let mut who = open
+            .iter()
+            .take(NAMED)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(", ");
+        if let Some(more) = open.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            who = format!("{who} and {more} more");
+        }
+        findings.push(Finding {
+            code: Code::MetadataReachable,
+            target: Target::Namespace((*namespace).to_owned()),
+            field: String::new(),
+            message: format!(
+                "the cloud's instance metadata service ({}) can be reached from {who}",
+                reached.join(", ")
+            ),
+        });
     }
 }
