@@ -1,0 +1,315 @@
+//! `rampart audit` as users run it: on the workshop, in every form, with every exit status.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests"
+)]
+
+use serde_json::Value;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// Runs it in the directory of the tests, so that paths are the same everywhere.
+fn rampart(arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_rampart"))
+        .args(arguments)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("rampart starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // What exits without reading closes its end.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    child.wait_with_output().expect("rampart ends")
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn json(arguments: &[&str], input: &str) -> Value {
+    let output = rampart(arguments, input);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"))
+}
+
+fn status(arguments: &[&str], input: &str) -> i32 {
+    let output = rampart(arguments, input);
+    output.status.code().unwrap_or_else(|| panic!("{output:?}"))
+}
+
+/// A finding on one line.
+fn line(finding: &Value) -> String {
+    let object = &finding["object"];
+    let name = match object["namespace"].as_str() {
+        Some(namespace) => format!("{namespace}/{}", object["name"].as_str().expect("a name")),
+        None => object["name"].as_str().expect("a name").to_owned(),
+    };
+    let of = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let at = &finding["location"];
+    format!(
+        "{} {} {} {name} {} {} {}:{}:{}: {}",
+        of(&finding["severity"]),
+        of(&finding["id"]),
+        of(&object["kind"]),
+        of(&finding["container"]),
+        of(&finding["field"]),
+        of(&at["file"]),
+        at["line"],
+        at["column"],
+        of(&finding["message"]),
+    )
+}
+
+/// The findings of the workshop, held against a file that people have looked through. With
+/// `RAMPART_BLESS=1` the file is written anew.
+#[test]
+fn the_workshop_gives_what_it_gave() {
+    let document = json(&["audit", "workshop", "-o", "json"], "");
+    let findings = document["findings"].as_array().expect("findings");
+    let lines: String = findings.iter().map(|f| line(f) + "\n").collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audit/workshop.txt");
+    if std::env::var_os("RAMPART_BLESS").is_some() {
+        std::fs::write(&path, &lines).expect("written");
+    }
+    let golden = std::fs::read_to_string(&path).expect("the golden file");
+    assert_eq!(lines, golden);
+}
+
+#[test]
+fn the_workshop_has_what_it_is_known_for() {
+    let document = json(&["audit", "workshop", "-o", "json"], "");
+    assert_eq!(document["schemaVersion"], "rampart.audit/v1");
+    let findings = document["findings"].as_array().expect("findings");
+    let has = |id: &str, name: &str, file: &str, line: u64| {
+        let found = findings.iter().any(|f| {
+            f["id"] == id
+                && f["object"]["name"] == name
+                && f["location"]["file"] == format!("workshop/{file}")
+                && f["location"]["line"] == line
+        });
+        assert!(found, "{id} {name} {file}:{line}");
+    };
+    has("RMP-RBAC-014", "example-binding", "05-rolebinding.yaml", 13);
+    has(
+        "RMP-SEC-001",
+        "secret-env-pod",
+        "09-secret-env-pod.yaml",
+        12,
+    );
+    has(
+        "RMP-SEC-001",
+        "secret-env-pod",
+        "09-secret-env-pod.yaml",
+        17,
+    );
+    has("RMP-PSP-001", "privileged", "10-psp-privileged.yaml", 8);
+    has("RMP-NS-001", "test-namespace", "01-namespace.yaml", 4);
+    has("RMP-NS-001", "qos-example", "11-qos.yaml", 4);
+    has(
+        "RMP-IMG-001",
+        "secret-volume-pod",
+        "08-secret-volume-pod.yaml",
+        9,
+    );
+    has("RMP-IMG-002", "rbac-example", "06-rbac-example.yaml", 44);
+    let denied = findings
+        .iter()
+        .any(|f| f["id"] == "RMP-NS-001" && f["object"]["name"] == "default");
+    assert!(!denied, "default denies incoming traffic");
+}
+
+#[test]
+fn people_see_the_source() {
+    let output = rampart(&["audit", "workshop", "--check", "RMP-RBAC-014"], "");
+    assert_eq!(output.status.code(), Some(0));
+    let text = text(&output);
+    let expected = "  RoleBinding default/example-binding: there is no ServiceAccount build-robot in \
+                    namespace default: it is in test-namespace (workshop/05-rolebinding.yaml:13:3)\n   \
+                    13 |   namespace: default\n      |   ^^^^^^^^^^^^^^^^^^\n  fix: set namespace: \
+                    test-namespace";
+    assert!(text.contains(expected), "{text}");
+}
+
+const PRIVILEGED: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  \
+                          - name: c\n    image: a\n    securityContext: {privileged: true}\n";
+const HARMLESS: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n";
+
+#[test]
+fn exit_statuses_are_by_contract() {
+    for (arguments, input, expected) in [
+        (&["audit", "-"][..], HARMLESS, 0),
+        (&["audit", "-"], PRIVILEGED, 1),
+        (&["audit", "-", "--check", "RMP-IMG-001"], PRIVILEGED, 0),
+        (
+            &[
+                "audit",
+                "-",
+                "--check",
+                "RMP-IMG-001",
+                "--fail-on",
+                "medium",
+            ],
+            PRIVILEGED,
+            1,
+        ),
+        (
+            &[
+                "audit",
+                "-",
+                "--skip",
+                "rmp-pod-001",
+                "--fail-on",
+                "critical",
+            ],
+            PRIVILEGED,
+            0,
+        ),
+        (&["audit"], "", 2),
+        (&["audit", "missing.yaml"], "", 2),
+        (&["audit", "-", "--config", "missing.yaml"], HARMLESS, 2),
+        (&["audit", "-", "--check", "RMP-XXX-001"], HARMLESS, 2),
+        (&["audit", "-", "--fail-on", "awful"], HARMLESS, 2),
+        (
+            &["audit", "-", "--baseline", "workshop/01-namespace.yaml"],
+            HARMLESS,
+            2,
+        ),
+        (&["audit", "-"], "a: [\n", 3),
+        (
+            &["audit", "-"],
+            "apiVersion: example.org/v1\nkind: Thing\nmetadata: {name: t}\n",
+            3,
+        ),
+        (&["audit", "--list-checks"], "", 0),
+        (&["explain", "RMP-POD-001"], "", 0),
+        (&["explain", "RMP-POD-999"], "", 2),
+    ] {
+        assert_eq!(status(arguments, input), expected, "{arguments:?} {input}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_does_not_stop_the_rest() {
+    let input = format!("a: [\n---\n{PRIVILEGED}");
+    let document = json(
+        &["audit", "-", "-o", "json", "--check", "RMP-POD-001"],
+        &input,
+    );
+    assert_eq!(document["findings"].as_array().map(Vec::len), Some(1));
+    assert_eq!(document["problems"][0]["kind"], "unparsableDocument");
+}
+
+#[test]
+fn a_baseline_makes_findings_known() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("known.json");
+    let first = rampart(&["audit", "-", "-o", "json"], PRIVILEGED);
+    assert_eq!(first.status.code(), Some(1));
+    std::fs::write(&path, &first.stdout).expect("written");
+    let path = path.display().to_string();
+    let arguments = ["audit", "-", "-o", "json", "--baseline", &path];
+    assert_eq!(status(&arguments, PRIVILEGED), 0);
+    let document = json(&arguments, PRIVILEGED);
+    assert_eq!(document["findings"].as_array().map(Vec::len), Some(0));
+    assert!(document["known"].as_array().is_some_and(|k| !k.is_empty()));
+    let more = PRIVILEGED.replace("spec:\n", "spec:\n  hostPID: true\n");
+    assert_eq!(status(&arguments, &more), 1);
+}
+
+#[test]
+fn sarif_is_as_its_schema_says() {
+    let sarif = json(&["audit", "workshop", "-o", "sarif"], "");
+    assert_eq!(sarif["version"], "2.1.0");
+    let run = &sarif["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
+    let results = run["results"].as_array().expect("results");
+    assert!(!results.is_empty());
+    for result in results {
+        let index = result["ruleIndex"].as_u64().expect("an index");
+        let rule = &rules[usize::try_from(index).expect("small")];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert!(["error", "warning", "note"].contains(&result["level"].as_str().expect("a level")));
+        assert!(result["message"]["text"].is_string());
+        let place = &result["locations"][0]["physicalLocation"];
+        let uri = place["artifactLocation"]["uri"].as_str().expect("a URI");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests")
+            .join(uri);
+        let source = std::fs::read_to_string(file).expect("the file");
+        let region = &place["region"];
+        let number = |key: &str| region[key].as_u64().and_then(|n| usize::try_from(n).ok());
+        let line = number("startLine").expect("a line");
+        let line = source.lines().nth(line - 1).expect("the line is there");
+        let start = number("startColumn").expect("a column");
+        assert!(start >= 1 && start <= line.chars().count(), "{result}");
+        if let Some(end) = number("endColumn") {
+            assert!(end > start && end <= line.chars().count() + 1, "{result}");
+        }
+    }
+    let image = results
+        .iter()
+        .find(|r| r["ruleId"] == "RMP-IMG-002")
+        .expect("an image");
+    let region = &image["locations"][0]["physicalLocation"]["region"];
+    let expected = serde_json::json!({"startLine": 44, "startColumn": 5, "endColumn": 46});
+    assert_eq!(*region, expected);
+}
+
+#[test]
+fn what_is_excused_is_marked() {
+    let excused = PRIVILEGED.replace(
+        "{name: p}",
+        "{name: p, annotations: {rampart.dev/ignore-RMP-POD-001: 'a CNI plugin'}}",
+    );
+    let sarif = json(
+        &["audit", "-", "-o", "sarif", "--check", "RMP-POD-001"],
+        &excused,
+    );
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!(result["suppressions"][0]["justification"], "a CNI plugin");
+    let junit = text(&rampart(
+        &["audit", "-", "-o", "junit", "--check", "RMP-POD-001"],
+        &excused,
+    ));
+    assert!(
+        junit.contains("<skipped message=\"a CNI plugin\"/>"),
+        "{junit}"
+    );
+}
+
+#[test]
+fn build_servers_and_pull_requests_are_served() {
+    let junit = text(&rampart(&["audit", "workshop", "-o", "junit"], ""));
+    let failures = junit.matches("<failure ").count();
+    assert!(
+        junit.contains(&format!("failures=\"{failures}\"")),
+        "{junit}"
+    );
+    assert_eq!(failures, 1);
+    let tests = junit.matches("<testcase ").count();
+    assert!(junit.contains(&format!("tests=\"{tests}\"")), "{junit}");
+    let markdown = text(&rampart(&["audit", "workshop", "-o", "markdown"], ""));
+    assert!(markdown.contains("| high | 1 |"), "{markdown}");
+    let yaml = text(&rampart(&["audit", "workshop", "-o", "yaml"], ""));
+    assert!(yaml.contains("schemaVersion: rampart.audit/v1"), "{yaml}");
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let secret = PRIVILEGED.replace(
+        "image: a",
+        "image: a\n    env: [{name: PASSWORD, value: hunter2}]",
+    );
+    for form in ["human", "json", "yaml", "sarif", "junit", "markdown"] {
+        let output = rampart(&["audit", "-", "-o", form, "--all"], &secret);
+        let shown = text(&output);
+        assert!(shown.contains("RMP-SEC-002"), "{form}: {shown}");
+        assert!(!shown.contains("hunter2"), "{form}: {shown}");
+    }
+}
