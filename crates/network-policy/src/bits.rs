@@ -78,6 +78,19 @@ impl Bits {
         self.words.iter().all(|w| *w == 0)
     }
 
+    /// Whether it has all numbers below its bound.
+    pub(crate) fn is_full(&self) -> bool {
+        let whole = self.len / 64;
+        let rest = self.len % 64;
+        self.words.iter().enumerate().all(|(at, word)| {
+            if at < whole {
+                *word == u64::MAX
+            } else {
+                *word == (1 << rest) - 1
+            }
+        })
+    }
+
     pub(crate) fn words(&self) -> &[u64] {
         &self.words
     }
@@ -140,7 +153,9 @@ mod tests {
             }
             prop_assert_eq!(bits.iter().collect::<Vec<_>>(), set.iter().copied().collect::<Vec<_>>());
             prop_assert!((0..200).all(|at| bits.contains(at) == set.contains(&at)));
+            prop_assert_eq!(bits.is_full(), set.len() == len);
             let mut rest = Bits::all(len);
+            prop_assert!(rest.is_full());
             rest.remove(&bits);
             prop_assert_eq!(rest.iter().count(), len - set.len());
             rest.keep(&bits);

@@ -8,9 +8,11 @@ use crate::policy::{
 };
 use foldhash::{HashMap, HashSet};
 use model::selector::{LabelSelector, Operator, Requirement};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// Everything that policies look at, gathered once.
 #[derive(Default)]
@@ -58,6 +60,7 @@ pub(crate) struct Classes<'a> {
     by_block: HashMap<u32, Vec<u32>>,
     block_ids: HashMap<(&'a Cidr, &'a [Cidr]), u32>,
     by_node_selector: HashMap<String, Vec<u32>>,
+    by_requirement: RefCell<HashMap<String, Rc<Bits>>>,
 }
 
 fn block_of(matches: &PeerMatch) -> Vec<(&Cidr, &[Cidr])> {
@@ -226,6 +229,7 @@ impl<'a> Classes<'a> {
             labels: HashMap::default(),
             by_block: HashMap::default(),
             by_node_selector: HashMap::default(),
+            by_requirement: RefCell::default(),
             block_ids: vocabulary.block_ids,
         };
         classes.index(addresses, &vocabulary.node_selectors);
@@ -319,7 +323,18 @@ impl<'a> Classes<'a> {
         }
     }
 
-    fn with_requirement(&self, requirement: &Requirement) -> Bits {
+    /// The classes of pods that meet a requirement; policies repeat each other's.
+    fn with_requirement(&self, requirement: &Requirement) -> Rc<Bits> {
+        let text = requirement.to_string();
+        if let Some(known) = self.by_requirement.borrow().get(&text) {
+            return known.clone();
+        }
+        let bits = Rc::new(self.meeting(requirement));
+        self.by_requirement.borrow_mut().insert(text, bits.clone());
+        bits
+    }
+
+    fn meeting(&self, requirement: &Requirement) -> Bits {
         let mut bits = Bits::none(self.len());
         let empty = HashMap::default();
         let values = self.labels.get(requirement.key()).unwrap_or(&empty);

@@ -293,7 +293,7 @@ impl<'a> Compiled<'a> {
             direction,
             port,
             named: HashMap::default(),
-            unions: HashMap::default(),
+            unions: Vec::new(),
         };
         let [egress, ingress] = &self.applied;
         let applied = match direction {
@@ -358,7 +358,7 @@ struct Work<'w, 'a> {
     /// The destinations that a port name is this port of.
     named: HashMap<&'w str, HashMap<Option<Protocol>, Bits>>,
     /// What NetworkPolicies allow to all that they select.
-    unions: HashMap<PolicyId, Bits>,
+    unions: Vec<Option<Bits>>,
 }
 
 impl<'w, 'a> Work<'w, 'a> {
@@ -376,6 +376,9 @@ impl<'w, 'a> Work<'w, 'a> {
             let mut union = Bits::none(len);
             for id in &applied.network {
                 self.add_union(*id, class, &mut union);
+                if union.is_full() {
+                    break;
+                }
             }
             left.keep(&union);
         }
@@ -428,15 +431,21 @@ impl<'w, 'a> Work<'w, 'a> {
             return;
         }
         // It is the same for all that the policy selects.
-        if !self.unions.contains_key(&id) {
-            let mut own = Bits::none(self.compiled.classes.len());
-            for rule in &policy.rules {
-                own.add(&self.matched(rule, class));
-            }
-            self.unions.insert(id, own);
-        }
-        if let Some(own) = self.unions.get(&id) {
+        let at = id.0 as usize;
+        if let Some(Some(own)) = self.unions.get(at) {
             union.add(own);
+            return;
+        }
+        let mut own = Bits::none(self.compiled.classes.len());
+        for rule in &policy.rules {
+            own.add(&self.matched(rule, class));
+        }
+        union.add(&own);
+        if self.unions.len() <= at {
+            self.unions.resize(at + 1, None);
+        }
+        if let Some(place) = self.unions.get_mut(at) {
+            *place = Some(own);
         }
     }
 
