@@ -6,6 +6,7 @@ use crate::input::{ClusterArguments, InputArguments};
 use crate::output::OutputArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::quantity::Quantity;
+use pod_security::{Level, Version};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -57,6 +58,10 @@ pub(crate) enum Command {
     /// Ask who may do something, and why
     #[command(name = "who-can")]
     WhoCan(Box<WhoCan>),
+    /// Tell which levels of the Pod Security Standards admit pods, and what keeps them from more
+    Pss(Box<Pss>),
+    /// Tell which PodSecurityPolicy admits pods, what it fills in, and what the others refuse
+    Psp(Box<Psp>),
     /// Tell the quality-of-service class of pods, and who goes first when memory runs short
     Qos(Qos),
     /// Show who may do what on which resource, as a table
@@ -371,6 +376,42 @@ pub(crate) struct WhoCan {
     /// The subresource, such as exec, log, scale or status
     #[arg(long, value_name = "NAME")]
     pub(crate) subresource: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+/// The Pod Security Standards.
+#[derive(Debug, Args)]
+#[command(
+    disable_version_flag = true,
+    after_help = "Examples:\n  rampart pss ./manifests\n  helm template ./chart | rampart pss --level \
+    restricted -"
+)]
+pub(crate) struct Pss {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// Ask whether this level admits all pods: privileged, baseline or restricted
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) level: Option<Level>,
+    /// The version of the policy, v1.0 to v1.33 or latest [default: latest]
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<Version>,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+/// Pod security policies.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  rampart psp ./manifests\n  rampart psp --live --as jane")]
+pub(crate) struct Psp {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// Who creates the pods, besides their service accounts
+    #[arg(long = "as", value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// A group of the user (repeatable); the groups that everybody is in are added
+    #[arg(long = "as-group", value_name = "GROUP")]
+    pub(crate) groups: Vec<String>,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

@@ -11,6 +11,8 @@ pub(crate) mod graph;
 mod kubeconfig;
 mod netpol;
 pub(crate) mod paths;
+mod psp;
+mod pss;
 mod qos;
 mod serviceaccount_keys;
 mod snapshot;
@@ -38,6 +40,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::CanI(arguments) => can_i::run(&arguments),
         Command::WhoCan(arguments) => who_can::run(&arguments),
+        Command::Pss(arguments) => pss::run(&arguments),
+        Command::Psp(arguments) => psp::run(&arguments),
         Command::Qos(arguments) => qos::run(&arguments),
         Command::AccessMatrix(arguments) => access_matrix::run(&arguments),
         Command::Graph(arguments) => graph::run(&arguments),

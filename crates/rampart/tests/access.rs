@@ -168,6 +168,11 @@ fn one_question_has_one_answer() {
         (vec!["who-can", "list", "pods", "-A"], 0),
         (vec!["who-can", "get", "/healthz"], 0),
         (vec!["qos"], 0),
+        (vec!["pss"], 0),
+        (vec!["pss", "--level", "baseline", "--version", "v1.20"], 0),
+        (vec!["pss", "--level", "restricted"], 1),
+        (vec!["psp"], 1),
+        (vec!["psp", "--as-group", "system:masters"], 0),
         (vec!["qos", "--node-memory", "4Gi"], 0),
     ] {
         let of_manifests = answer(&question, &[&directory]);
