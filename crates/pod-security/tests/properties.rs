@@ -394,6 +394,19 @@ proptest! {
     }
 
     #[test]
+    fn policies_decide_as_the_model(pod in pod(), object in policy("a")) {
+        let review = Policy::new(&object).expect("a policy").review(Pass::Mutating, &pod);
+        let mut changed = pod;
+        for change in &review.changes {
+            change.apply(&mut changed);
+        }
+        let want = reference_models::pod_security_policy::admits(&object, &changed);
+        prop_assert_eq!(
+            review.refusals.is_empty(), want, "{:?}: {} {}", review.refusals, object, changed
+        );
+    }
+
+    #[test]
     fn policies_do_not_overrule_what_is_set(pod in pod(), object in policy("a")) {
         let review = Policy::new(&object).expect("a policy").review(Pass::Mutating, &pod);
         for change in review.changes {

@@ -2,5 +2,6 @@
 
 pub mod network_policy;
 pub mod pod_security;
+pub mod pod_security_policy;
 pub mod rbac;
 pub mod store;
