@@ -17,12 +17,14 @@ mod secrets;
 mod versions;
 
 use crate::finding::{Finding, Framework, Reference, Severity};
+use crate::network::SnapshotNetwork;
 use rbac::RoleKind;
 use rbac::object::GROUP;
 use snapshot::{Container, Object, PodTemplate, Snapshot, Standing};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::OnceLock;
 
 /// A setting of a check: a list of texts.
 #[derive(Debug)]
@@ -147,6 +149,7 @@ pub(crate) struct Context<'a> {
     pub(crate) snapshot: &'a Snapshot,
     uses: HashMap<(RoleKind, &'a str, &'a str), Uses<'a>>,
     templates: HashMap<&'a str, Vec<PodTemplate<'a>>>,
+    network: OnceLock<(SnapshotNetwork<'a>, Vec<network_policy::lint::Finding>)>,
 }
 
 impl<'a> Context<'a> {
@@ -183,7 +186,18 @@ impl<'a> Context<'a> {
             snapshot,
             uses,
             templates,
+            network: OnceLock::new(),
         }
+    }
+
+    /// The network, and what is wrong with its policies.
+    pub(crate) fn network(&self) -> (&SnapshotNetwork<'a>, &[network_policy::lint::Finding]) {
+        let (network, found) = self.network.get_or_init(|| {
+            let network = SnapshotNetwork::new(self.snapshot);
+            let found = network.network().lint();
+            (network, found)
+        });
+        (network, found)
     }
 
     /// The pod templates of a namespace that somebody wrote.

@@ -530,6 +530,13 @@ fn cases() -> Vec<(&'static str, String, String)> {
                 .to_owned(),
         ),
         (
+            "RMP-NET-005",
+            policy(
+                "{podSelector: {}, policyTypes: [Ingress], egress: [{to: [{podSelector: {}}]}]}",
+            ),
+            policy("{podSelector: {}, egress: [{to: [{podSelector: {}}]}]}"),
+        ),
+        (
             "RMP-NS-001",
             both(&namespace(""), &policy("{podSelector: {}, ingress: [{}]}")),
             both(&namespace(""), &policy("{podSelector: {}}")),

@@ -1,10 +1,10 @@
 //! Network policies, and what pods reach.
 
-use super::namespaces::{limits, open_rule, pod_selector};
 use super::{BLANK, Check, Context, Run, Sink, cis, nsa, some_of};
 use crate::finding::{Framework, Severity};
 use model::{Value, meta};
-use snapshot::Object;
+use network_policy::lint::{self, Code, Target};
+use snapshot::{Object, Standing};
 
 pub(super) static CHECKS: &[Check] = &[
     Check {
@@ -46,6 +46,18 @@ pub(super) static CHECKS: &[Check] = &[
         ..BLANK
     },
     Check {
+        id: "RMP-NET-005",
+        title: "network policy does not do what it says",
+        severity: Severity::Medium,
+        what: "NetworkPolicies with rules of a direction that policyTypes leaves out, exceptions \
+               outside of their range, empty ranges of ports, or pods on their node's network.",
+        why: "Part of the policy has no effect, and its author believes it has.",
+        fix: "correct the field",
+        references: &[cis("5.3.2"), nsa("Network policies")],
+        run: Run::Whole(says_otherwise),
+        ..BLANK
+    },
+    Check {
         id: "RMP-NET-004",
         title: "service with external IPs",
         severity: Severity::Medium,
@@ -59,73 +71,48 @@ pub(super) static CHECKS: &[Check] = &[
     },
 ];
 
-const NETWORKING: &str = "networking.k8s.io";
+/// What the lint of the policies says in one of these ways, with the policy that it is about.
+fn linted<'c, 'a>(
+    context: &'c Context<'a>,
+    codes: &'static [Code],
+) -> impl Iterator<Item = (&'a Object, &'c lint::Finding)> {
+    let (network, found) = context.network();
+    found
+        .iter()
+        .filter(|finding| codes.contains(&finding.code))
+        .filter_map(|finding| match &finding.target {
+            Target::Policy(id) => Some((network.policy_object(*id)?, finding)),
+            Target::Namespace(_) | Target::Pod(_) => None,
+        })
+        .filter(|(policy, _)| policy.standing == Standing::Written)
+}
 
 fn selects_nothing<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
-    for policy in context.written(NETWORKING, "networkpolicies") {
-        let selector = pod_selector(policy);
-        if selector.is_empty() {
+    for (policy, finding) in linted(context, &[Code::SelectsNothing]) {
+        // Where no pods were read, others may be meant.
+        if !policy.namespace().is_empty() && context.templates(policy.namespace()).is_empty() {
             continue;
         }
-        let pods = context.templates(policy.namespace());
-        let selects = pods.iter().any(|pod| {
-            let labels = pod.labels();
-            selector.matches(|key| labels.get(key).copied())
-        });
-        if !pods.is_empty() && !selects {
-            let message = format!("no pod of namespace {} has {selector}", policy.namespace());
-            sink.add(policy, "spec.podSelector", message);
-        }
+        sink.add(policy, finding.field.clone(), finding.message.clone());
     }
-}
-
-/// Whether a range is all addresses of its family.
-fn is_everywhere(range: &str) -> bool {
-    matches!(range.trim(), "0.0.0.0/0" | "::/0")
-}
-
-/// The place of a peer that is the whole internet, in a rule without ports.
-fn open_range(policy: &Object, direction: &str) -> Option<String> {
-    let (rules, peers) = match direction {
-        "Ingress" => ("ingress", "from"),
-        _ => ("egress", "to"),
-    };
-    for (index, rule) in meta::list(&policy.value, &["spec", rules])
-        .iter()
-        .enumerate()
-    {
-        if !meta::list(rule, &["ports"]).is_empty() {
-            continue;
-        }
-        for (at, peer) in meta::list(rule, &[peers]).iter().enumerate() {
-            let is_open = is_everywhere(meta::text(peer, &["ipBlock", "cidr"]))
-                && meta::list(peer, &["ipBlock", "except"]).is_empty();
-            if is_open {
-                return Some(format!("spec.{rules}[{index}].{peers}[{at}].ipBlock.cidr"));
-            }
-        }
-    }
-    None
 }
 
 fn allows_everything<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
-    for policy in context.written(NETWORKING, "networkpolicies") {
-        for direction in ["Ingress", "Egress"] {
-            if !limits(policy, direction) {
-                continue;
-            }
-            let (rules, word) = match direction {
-                "Ingress" => ("ingress", "from"),
-                _ => ("egress", "to"),
-            };
-            if let Some(index) = open_rule(policy, direction) {
-                let message = format!("allows all traffic {word} everywhere");
-                sink.add(policy, format!("spec.{rules}[{index}]"), message);
-            } else if let Some(field) = open_range(policy, direction) {
-                let message = format!("allows all ports {word} every address");
-                sink.add(policy, field, message);
-            }
-        }
+    for (policy, finding) in linted(context, &[Code::AllowsEverything]) {
+        sink.add(policy, finding.field.clone(), finding.message.clone());
+    }
+}
+
+fn says_otherwise<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
+    const CODES: &[Code] = &[
+        Code::EmptyPortRange,
+        Code::ExceptOutsideBlock,
+        Code::HostNetworkPod,
+        Code::RulesIgnored,
+        Code::Unsupported,
+    ];
+    for (policy, finding) in linted(context, CODES) {
+        sink.add(policy, finding.field.clone(), finding.message.clone());
     }
 }
 
@@ -133,31 +120,15 @@ fn metadata_api<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
     if !super::was_read(context.snapshot, "networkpolicies.networking.k8s.io") {
         return;
     }
+    let (_, found) = context.network();
     for namespace in super::namespaces::with_pods(context) {
-        let name = namespace.object.name();
-        let policies: Vec<_> = context
-            .snapshot
-            .of_namespace(NETWORKING, "networkpolicies", name)
-            .iter()
-            .filter(|policy| limits(policy, "Egress"))
-            .map(|policy| (policy, pod_selector(policy)))
-            .collect();
-        let open: Vec<String> = context
-            .templates(name)
-            .iter()
-            .filter(|pod| pod.is_outermost())
-            .filter(|pod| {
-                let labels = pod.labels();
-                let on_host = pod.spec.get("hostNetwork") == Some(&Value::Bool(true));
-                on_host
-                    || !policies
-                        .iter()
-                        .any(|(_, selector)| selector.matches(|key| labels.get(key).copied()))
-            })
-            .map(|pod| format!("{} {}", pod.owner.kind.kind, pod.owner.name()))
-            .collect();
-        if !open.is_empty() {
-            let message = format!("{} may ask for the node's credentials", some_of(&open));
+        // Which pods is not told: those that controllers made have other names each time.
+        let is_reached = found.iter().any(|finding| {
+            finding.code == Code::MetadataReachable
+                && matches!(&finding.target, Target::Namespace(name) if name == namespace.object.name())
+        });
+        if is_reached {
+            let message = "its pods may ask 169.254.169.254 or fd00:ec2::254 for the node's rights";
             namespace.finding(sink, message);
         }
     }
