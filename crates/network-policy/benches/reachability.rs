@@ -96,6 +96,14 @@ fn policies(layout: Layout, count: usize, pods: usize) -> Vec<Policy> {
                 )
             }
             Layout::Overlapping => {
+                // Few enough that the way is open to some and not to others.
+                let eight = |n: usize| {
+                    let mix = (n as u64 + 1).wrapping_mul(0xd6e8_feb8_6659_fd93);
+                    let labels: Vec<_> = (0..8)
+                        .map(|k| json!({"key": format!("l{}", mix >> (k * 6) & 63), "operator": "Exists"}))
+                        .collect();
+                    json!({"matchExpressions": labels})
+                };
                 let both = |n: usize| {
                     json!({"matchExpressions": [
                     {"key": format!("l{}", n % 64), "operator": "Exists"},
@@ -106,8 +114,8 @@ fn policies(layout: Layout, count: usize, pods: usize) -> Vec<Policy> {
                     json!({
                         "podSelector": both(i * 7),
                         "policyTypes": ["Ingress", "Egress"],
-                        "ingress": [{"from": [{"podSelector": both(i * 11)}], "ports": [{"port": 80}]}],
-                        "egress": [{"to": [{"podSelector": both(i * 13)}]}],
+                        "ingress": [{"from": [{"podSelector": eight(i * 11)}], "ports": [{"port": 80}]}],
+                        "egress": [{"to": [{"podSelector": eight(i * 13)}]}],
                     }),
                 )
             }
