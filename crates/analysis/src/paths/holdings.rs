@@ -194,6 +194,14 @@ impl Holdings {
         names
     }
 
+    /// Whether a binding gives something to the subject that not every cluster does.
+    pub(crate) fn is_given_more(&self, subject: &Subject) -> bool {
+        let grants = self.roles_of(subject).iter();
+        grants
+            .filter_map(|role| self.grants.get(role.grant))
+            .any(|grant| !grant.fixed)
+    }
+
     /// All subjects that bindings name.
     pub(crate) fn subjects(&self) -> impl Iterator<Item = &Subject> {
         self.roles.keys()

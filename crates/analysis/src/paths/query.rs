@@ -49,7 +49,7 @@ pub enum From {
     },
     /// In any pod.
     AnyPod,
-    /// In any pod, and as any subject that bindings or service accounts name.
+    /// In any pod, and as any subject that is given more than every cluster gives it.
     Anything,
 }
 
@@ -231,6 +231,7 @@ impl From {
                 let mut all: Vec<State> = world
                     .holdings
                     .subjects()
+                    .filter(|subject| world.holdings.is_given_more(subject))
                     .map(|subject| match subject {
                         Subject::User(name) => State::User(name.as_str().into()),
                         Subject::Group(name) => State::Group(name.as_str().into()),
