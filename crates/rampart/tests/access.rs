@@ -41,7 +41,7 @@ fn answer(question: &[&str], source: &[&str]) -> (Option<i32>, Value) {
 fn without_locations(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            for field in ["file", "line", "column"] {
+            for field in ["file", "line", "column", "location"] {
                 map.remove(field);
             }
             map.values_mut().for_each(without_locations);
@@ -186,6 +186,16 @@ fn one_question_has_one_answer() {
         let of_snapshot = answer(&question, &["--snapshot", &file]);
         assert_eq!(of_snapshot, of_manifests, "snapshot: {question:?}");
     }
+    // The audit finds the same; a cluster only holds more objects.
+    let audit = |source: &[&str]| {
+        let (status, mut document) = answer(&["audit"], source);
+        document["lookedAt"] = Value::Null;
+        (status, document)
+    };
+    let of_manifests = audit(&[&directory]);
+    assert_eq!(of_manifests.0, Some(1), "{}", of_manifests.1);
+    assert_eq!(audit(&live), of_manifests, "live");
+    assert_eq!(audit(&["--snapshot", &file]), of_manifests, "snapshot");
     // Oneself.
     let own = rampart(&[&["can-i", "*", "*"], &live[..]].concat());
     assert_eq!(own.status.code(), Some(0), "{}", text(&own.stderr));
