@@ -8,10 +8,10 @@
 
 use super::Settings;
 use crate::finding::Finding;
-use model::meta;
+use model::{Value, meta};
 use serde::{Deserialize, Serialize};
 use snapshot::{Object, Snapshot};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -215,6 +215,7 @@ pub(super) fn sort<'a>(
         suppressed: Vec::new(),
         notices: Vec::new(),
     };
+    let speaking = speaking(snapshot);
     for finding in findings {
         let mut excused = None;
         for (suppression, used) in settings.suppressions.iter().zip(&mut used) {
@@ -226,7 +227,7 @@ pub(super) fn sort<'a>(
                 }
             }
         }
-        if excused.is_none() {
+        if excused.is_none() && speaking.contains(&std::ptr::from_ref(finding.object)) {
             match said_by_object(snapshot, &finding, today) {
                 Some(Word::Excused(reason, source)) => excused = Some((reason, source)),
                 Some(Word::Void(notice)) if !sorted.notices.contains(&notice) => {
@@ -258,16 +259,33 @@ pub(super) fn sort<'a>(
     sorted
 }
 
+/// The objects that say anything about findings, on themselves or on their pod template: few, so
+/// that the findings of all others need not be asked for it.
+fn speaking(snapshot: &Snapshot) -> HashSet<*const Object> {
+    const MARKS: [&str; 3] = ["rampart.dev/", "kubeaudit.io/", "audit.kubernetes.io/"];
+    let speaks = |metadata: &Value| {
+        ["labels", "annotations"]
+            .into_iter()
+            .filter_map(|field| metadata.get(field)?.as_object())
+            .flat_map(|map| map.keys())
+            .any(|key| MARKS.iter().any(|mark| key.contains(mark)))
+    };
+    let own = snapshot.objects().iter().filter(|object| {
+        let metadata = object.value.get("metadata");
+        metadata.is_some_and(speaks)
+    });
+    let templates = snapshot
+        .pod_templates()
+        .filter(|template| speaks(template.metadata))
+        .map(|template| template.owner);
+    own.chain(templates).map(std::ptr::from_ref).collect()
+}
+
 fn said_by_object(snapshot: &Snapshot, finding: &Finding<'_>, today: Date) -> Option<Word> {
     let object = finding.object;
     let own = meta::at(&object.value, &["metadata"]);
     let template = snapshot.pod_template(object).map(|t| t.metadata);
     let metadata = [own, template];
-    // Most objects say nothing of the kind.
-    let mut all = metadata.into_iter().flatten();
-    if !all.any(|m| m.get("annotations").is_some() || m.get("labels").is_some()) {
-        return None;
-    }
     for metadata in metadata.into_iter().flatten() {
         let annotations = meta::strings(metadata, &["annotations"]);
         if let Some(word) = by_annotation(&annotations, finding, today) {
