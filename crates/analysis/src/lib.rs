@@ -11,3 +11,4 @@ pub mod finding;
 pub mod graph;
 pub mod network;
 pub mod paths;
+pub mod score;

@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Audit(Box<Audit>),
     /// Explain a check of the audit: what, why, and what to do about it
     Explain(Explain),
+    /// Score how well pods are guarded, with the reason for every point
+    Score(Box<Score>),
     /// Ask whether somebody may do something, and why
     #[command(name = "can-i")]
     CanI(Box<CanI>),
@@ -318,6 +320,39 @@ pub(crate) enum SeverityArgument {
     High,
     /// Takes over a node or the cluster as it stands
     Critical,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rampart score ./manifests\n  rampart score --live --fail-below 80\n  \
+    helm template ./chart | rampart score --profile kubesec -o json -"
+)]
+pub(crate) struct Score {
+    #[command(flatten)]
+    pub(crate) input: InputArguments,
+    /// Whose rules count
+    #[arg(long, value_enum, value_name = "PROFILE", default_value_t = Profile::Rampart)]
+    pub(crate) profile: Profile,
+    /// Settings of the checks, and what is excused (YAML); for the profile rampart
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How bad a finding must be for exit status 1 [default: high]; for the profile rampart
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<SeverityArgument>,
+    /// Exit status 1 also for anything with a lower score [default for the profile kubesec: 1]
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    pub(crate) fail_below: Option<i64>,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+/// Whose rules a score follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    /// 0 to 100, by what the audit finds; nothing makes up for a finding
+    Rampart,
+    /// The rules and points of kubesec, and its JSON
+    Kubesec,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ pub(crate) mod paths;
 mod psp;
 mod pss;
 mod qos;
+mod score;
 mod serviceaccount_keys;
 mod snapshot;
 mod up;
@@ -38,6 +39,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Snapshot(arguments) => snapshot::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Score(arguments) => score::run(&arguments),
         Command::CanI(arguments) => can_i::run(&arguments),
         Command::WhoCan(arguments) => who_can::run(&arguments),
         Command::Pss(arguments) => pss::run(&arguments),

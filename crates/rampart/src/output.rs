@@ -138,6 +138,21 @@ pub(crate) fn answer(
     write(&text)
 }
 
+/// Writes a value that has the form of another program's answer: without a schema version and
+/// without problems. JSON keeps the order of its fields.
+pub(crate) fn foreign<T: serde::Serialize>(
+    format: Format,
+    document: &T,
+    human: impl FnOnce(Style) -> String,
+) -> Result<()> {
+    let text = match format {
+        Format::Human => human(Style::stdout()),
+        Format::Json => serde_json::to_string_pretty(document)?,
+        Format::Yaml => yaml::render(&serde_json::to_value(document)?),
+    };
+    write(&text)
+}
+
 fn complete(schema: &str, mut document: Map<String, Value>, problems: &[Problem]) -> Result<Value> {
     document.insert("schemaVersion".to_owned(), schema.into());
     document.insert("problems".to_owned(), serde_json::to_value(problems)?);

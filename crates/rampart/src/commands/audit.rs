@@ -107,7 +107,7 @@ pub(crate) fn run(arguments: &arguments::Audit) -> Result<ExitCode> {
 
 /// How far the worst problem reaches. Of a kind that is not known nothing but the metadata was
 /// audited: that is no complete answer.
-fn worst(snapshot: &Snapshot) -> Option<snapshot::Severity> {
+pub(super) fn worst(snapshot: &Snapshot) -> Option<snapshot::Severity> {
     let is_unknown = |p: &snapshot::Problem| p.kind == ProblemKind::UnknownKind;
     let unknown = snapshot
         .problems()
@@ -117,7 +117,7 @@ fn worst(snapshot: &Snapshot) -> Option<snapshot::Severity> {
     snapshot.worst_problem().max(unknown)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("{}", path.display()))
 }
 
@@ -142,7 +142,7 @@ fn settings(arguments: &arguments::Audit) -> Result<Settings> {
 }
 
 /// The day it is, in UTC.
-fn today() -> Date {
+pub(super) fn today() -> Date {
     Date::of_epoch_seconds(now())
 }
 
