@@ -78,13 +78,13 @@ pub struct Judgement {
     pub found: Vec<(String, Option<Location>)>,
 }
 
-/// Scores every object that somebody wrote, but for those that a controller made of another one.
-/// In the order of the snapshot.
+/// Scores every object that somebody wrote, but for those that a controller made of another one,
+/// and for nodes: a cluster has them and its manifests do not. In the order of the snapshot.
 pub fn score(snapshot: &Snapshot) -> Vec<Report> {
     let complaints = complaints(snapshot);
     snapshot
         .written()
-        .filter(|object| snapshot.owner(object).is_none())
+        .filter(|object| snapshot.owner(object).is_none() && !object.is("", "nodes"))
         .map(|object| report(snapshot, object, complaints.get(&key(object))))
         .collect()
 }

@@ -369,6 +369,21 @@ fn what_is_not_scored_says_why() {
 }
 
 #[test]
+fn nodes_and_what_controllers_made_have_no_report() {
+    let reports = score(&read(
+        "{apiVersion: v1, kind: Node, metadata: {name: n1}}\n---\n\
+         {apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-1, uid: u}, spec: {\
+         selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, \
+         spec: {containers: [{name: a, image: i}]}}}}\n---\n\
+         {apiVersion: v1, kind: Pod, metadata: {name: web-1-x, ownerReferences: [{\
+         apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: u, controller: true}]}, \
+         spec: {containers: [{name: a, image: i}]}}\n",
+    ));
+    let objects: Vec<&str> = reports.iter().map(|r| r.object.as_str()).collect();
+    assert_eq!(objects, ["ReplicaSet/web-1.default"]);
+}
+
+#[test]
 fn jobs_are_asked_for_secrets_only() {
     let job = |env: &str| {
         only(&format!(
