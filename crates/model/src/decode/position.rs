@@ -1,5 +1,11 @@
 //! Where the fields of a document stand in its file.
 
+use std::collections::HashMap;
+
+/// Entries from which on a list is found by index rather than entry by entry: lists of thousands of
+/// objects are looked into thousands of times.
+const LONG: u32 = 32;
+
 /// A place in a file, counted from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 pub struct Position {
@@ -61,6 +67,8 @@ struct Node {
 #[derive(Debug, Default)]
 pub struct Positions {
     nodes: Vec<Node>,
+    /// The entries of long lists, in order.
+    long: HashMap<u32, Vec<u32>>,
 }
 
 impl Positions {
@@ -73,6 +81,10 @@ impl Positions {
         value: Span,
     ) -> Option<u32> {
         let id = u32::try_from(self.nodes.len()).ok()?;
+        let index = match step {
+            Step::Index(index) => index,
+            Step::Root | Step::Key(_) => 0,
+        };
         self.nodes.push(Node {
             step,
             name,
@@ -87,8 +99,28 @@ impl Positions {
                 Some(last) => self.get_mut(last)?.next = Some(id),
                 None => self.get_mut(parent)?.first_child = Some(id),
             }
+            if index == LONG {
+                let entries = self.children(parent).collect();
+                self.long.insert(parent, entries);
+            } else if index > LONG {
+                self.long.get_mut(&parent)?.push(id);
+            }
         }
         Some(id)
+    }
+
+    fn children(&self, parent: u32) -> impl Iterator<Item = u32> {
+        let first = self.get(parent).and_then(|node| node.first_child);
+        std::iter::successors(first, |id| self.get(*id)?.next)
+    }
+
+    /// The entry of a long list to which `path` leads first, and what is left of the path.
+    fn entry<'p>(&self, list: u32, path: &'p str) -> Option<(u32, &'p str)> {
+        let entries = self.long.get(&list)?;
+        let (index, after) = path.strip_prefix('[')?.split_once(']')?;
+        let id = *entries.get(index.parse::<usize>().ok()?)?;
+        follow(&self.get(id)?.step, path)?;
+        Some((id, after))
     }
 
     /// Says where the value of a node ends, which is known only after it was read.
@@ -172,17 +204,21 @@ impl Positions {
         let mut here = 0;
         let mut rest = path;
         while !rest.is_empty() {
+            if self.long.contains_key(&here) {
+                let Some((id, after)) = self.entry(here, rest) else {
+                    break;
+                };
+                (here, rest) = (id, after);
+                continue;
+            }
             // Keys may hold dots, so that the longest key that fits is the one that is meant.
             let mut best: Option<(u32, &str)> = None;
-            let mut child = self.get(here)?.first_child;
-            while let Some(id) = child {
-                let node = self.get(id)?;
-                if let Some(after) = follow(&node.step, rest)
+            for id in self.children(here) {
+                if let Some(after) = follow(&self.get(id)?.step, rest)
                     && best.is_none_or(|(_, shortest)| after.len() <= shortest.len())
                 {
                     best = Some((id, after));
                 }
-                child = node.next;
             }
             let Some((id, after)) = best else { break };
             here = id;
@@ -208,4 +244,41 @@ fn follow<'p>(step: &Step, path: &'p str) -> Option<&'p str> {
         .unwrap_or(path)
         .strip_prefix(&**key)?;
     (after.is_empty() || after.starts_with(['.', '['])).then_some(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::documents;
+
+    #[test]
+    fn entries_of_long_lists_are_found() {
+        let mut text = String::from("items:\n");
+        for n in 0..100 {
+            text.push_str(&format!("- {{name: a{n}, more: [x, y]}}\n"));
+        }
+        let documents = documents(text.as_bytes());
+        let document = documents.into_iter().next().unwrap().unwrap();
+        let line = |path: &str| document.positions.nearest(path).map(|at| at.line);
+        for n in [0_u32, 1, 31, 32, 33, 99] {
+            let here = |rest: &str| format!("items[{n}]{rest}");
+            assert_eq!(
+                document.positions.field(&here("")).map(|at| at.line),
+                Some(n + 2)
+            );
+            assert_eq!(line(&here(".more[1]")), Some(n + 2));
+            assert!(document.positions.value(&here(".more[2]")).is_none());
+        }
+        // As near as it gets.
+        for path in [
+            "items[100].name",
+            "items[x]",
+            "items[",
+            "items[-1]",
+            "items[033]",
+        ] {
+            assert_eq!(line(path), Some(1), "{path}");
+            assert!(document.positions.field(path).is_none(), "{path}");
+        }
+    }
 }
