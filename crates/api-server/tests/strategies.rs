@@ -21,7 +21,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use storage_api::{Entry, Events, Expected, Range, Store};
+use storage_api::{Entry, Events, Expected, Range, Scan, Store};
 use tokio::sync::Semaphore;
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
@@ -269,6 +269,10 @@ impl Store for Slow {
     ) -> BoxFuture<'a, storage_api::Result<Range>> {
         self.inner.range(prefix, start, limit, at)
     }
+    fn scan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, storage_api::Result<Scan<'a>>> {
+        self.inner.scan(prefix)
+    }
+
     fn put<'a>(
         &'a self,
         key: &'a str,

@@ -8,6 +8,25 @@ use serde_json::json;
 use snapshot::{PodTemplate, Snapshot};
 use std::sync::Arc;
 
+/// The kinds that carry pod templates, and those that make other kinds known.
+const MAKE_PODS: [(&str, &str); 10] = [
+    ("", "pods"),
+    ("", "podtemplates"),
+    ("", "replicationcontrollers"),
+    ("apps", "daemonsets"),
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("apps", "statefulsets"),
+    ("batch", "cronjobs"),
+    ("batch", "jobs"),
+    ("apiextensions.k8s.io", "customresourcedefinitions"),
+];
+
+/// Whether the pods of a cluster cannot be known without a kind.
+pub(crate) fn makes_pods(group: &str, plural: &str) -> bool {
+    MAKE_PODS.contains(&(group, plural))
+}
+
 /// A pod that was made of a template, and what admission has to say against it.
 pub(crate) struct Pod<'a> {
     pub(crate) template: PodTemplate<'a>,

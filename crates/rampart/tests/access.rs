@@ -11,18 +11,9 @@
 mod support;
 
 use serde_json::Value;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use support::Cluster;
-
-fn rampart(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rampart"))
-        .args(arguments)
-        .env_remove("KUBECONFIG")
-        .stdin(std::process::Stdio::null())
-        .output()
-        .expect("rampart runs")
-}
+use support::analyst::{rampart, without_locations, workshop};
 
 fn text(output: &[u8]) -> String {
     String::from_utf8_lossy(output).into_owned()
@@ -36,23 +27,6 @@ fn answer(question: &[&str], source: &[&str]) -> (Option<i32>, Value) {
         .unwrap_or_else(|e| panic!("{arguments:?}: {e}: {}", text(&output.stderr)));
     without_locations(&mut document);
     (output.status.code(), document)
-}
-
-fn without_locations(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            for field in ["file", "line", "column", "location"] {
-                map.remove(field);
-            }
-            map.values_mut().for_each(without_locations);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_locations),
-        _ => {}
-    }
-}
-
-fn workshop() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workshop")
 }
 
 const MORE: &str = "\

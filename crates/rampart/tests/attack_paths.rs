@@ -7,22 +7,11 @@
     reason = "these are tests"
 )]
 
+mod support;
+
 use serde_json::Value;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-fn rampart(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rampart"))
-        .args(arguments)
-        .env_remove("KUBECONFIG")
-        .stdin(std::process::Stdio::null())
-        .output()
-        .expect("rampart runs")
-}
-
-fn workshop() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workshop")
-}
+use std::process::Output;
+use support::analyst::{rampart, without_locations, workshop};
 
 const QUESTION: [&str; 5] = [
     "paths",
@@ -60,19 +49,6 @@ subjects:
 
 fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
-}
-
-fn without_locations(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            for field in ["file", "line", "column"] {
-                map.remove(field);
-            }
-            map.values_mut().for_each(without_locations);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_locations),
-        _ => {}
-    }
 }
 
 #[test]

@@ -7,9 +7,11 @@
     reason = "these are tests"
 )]
 
+mod support;
+
 use serde_json::{Value, json};
 use std::path::Path;
-use std::process::{Command, Output};
+use support::analyst::{rampart, without_locations};
 
 const MANIFESTS: &str = "\
 apiVersion: v1
@@ -55,15 +57,6 @@ spec:
     to: [{networks: [169.254.169.254/32]}]
 ";
 
-fn rampart(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rampart"))
-        .args(arguments)
-        .env_remove("KUBECONFIG")
-        .stdin(std::process::Stdio::null())
-        .output()
-        .expect("rampart runs")
-}
-
 /// The exit status and the JSON document, of manifests and (without places) the same of a snapshot.
 fn ask(directory: &Path, question: &str) -> (i32, Value) {
     let (file, snapshot) = (directory.join("a.yaml"), directory.join("s.json"));
@@ -83,23 +76,10 @@ fn ask(directory: &Path, question: &str) -> (i32, Value) {
     let (status, document) = answer(&[file]);
     let (again, mut other) = answer(&["--snapshot", snapshot]);
     let mut bare = document.clone();
-    without_places(&mut bare);
-    without_places(&mut other);
+    without_locations(&mut bare);
+    without_locations(&mut other);
     assert_eq!((status, bare), (again, other), "{question}");
     (status, document)
-}
-
-fn without_places(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            for field in ["file", "line", "column"] {
-                map.remove(field);
-            }
-            map.values_mut().for_each(without_places);
-        }
-        Value::Array(items) => items.iter_mut().for_each(without_places),
-        _ => {}
-    }
 }
 
 fn manifests(text: &str) -> tempfile::TempDir {

@@ -10,7 +10,9 @@ use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use storage_api::{Entry, Event, Events, Expected, Range, Result, Revision, Store, StoreError};
+use storage_api::{
+    Entry, Event, Events, Expected, Range, Result, Revision, Scan, Store, StoreError,
+};
 
 /// A [`Store`] that keeps everything in memory. Like etcd it starts at revision 1, so that its
 /// first write has revision 2.
@@ -286,6 +288,10 @@ impl Store for MemoryStore {
             }
         });
         ready(read).boxed()
+    }
+
+    fn scan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Scan<'a>>> {
+        storage_api::scan_by_ranges(self, prefix)
     }
 
     fn put<'a>(

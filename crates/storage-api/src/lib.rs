@@ -100,9 +100,6 @@ pub struct Scan<'a> {
     pub entries: BoxStream<'a, Result<Vec<Entry>>>,
 }
 
-/// Entries that a scan asks for at once where a store has no better way.
-const SCAN_PAGE: usize = 2000;
-
 /// A batch of changes in revision order. An empty batch is progress: everything up to `revision`
 /// has been delivered.
 #[derive(Debug, Clone)]
@@ -188,28 +185,9 @@ pub trait Store: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Range>>;
 
     /// All entries whose key starts with `prefix`, as of one revision, in pieces and in whatever
-    /// order the store reads them fastest. For filling caches.
-    fn scan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Scan<'a>>> {
-        async move {
-            let revision = self.revision().await?;
-            let pages = futures::stream::try_unfold(Some(None::<String>), move |next| async move {
-                let Some(start) = next else {
-                    return Ok(None);
-                };
-                let range = self
-                    .range(prefix, start.as_deref(), SCAN_PAGE, Some(revision))
-                    .await?;
-                // The key after the last one: the least text greater than it.
-                let last = range.entries.last();
-                let next = last.filter(|_| range.remaining > 0);
-                let next = next.map(|last| Some(format!("{}\0", last.key)));
-                Ok(Some((range.entries, next)))
-            });
-            let entries = pages.boxed();
-            Ok(Scan { revision, entries })
-        }
-        .boxed()
-    }
+    /// order the store reads them fastest. For filling caches. A store that has no better way
+    /// reads ranges: [`scan_by_ranges`].
+    fn scan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Scan<'a>>>;
 
     /// Writes `value` at `key` if `expected` holds; durable once the future resolves. With `ttl`
     /// the entry is deleted (as a delete of its own, with its own revision) some time after that
@@ -266,4 +244,34 @@ pub trait Store: Send + Sync + 'static {
 
     /// Bytes that the store takes on its medium, for metrics.
     fn size(&self) -> BoxFuture<'_, Result<u64>>;
+}
+
+/// Entries that [`scan_by_ranges`] asks for at once.
+const SCAN_PAGE: usize = 2000;
+
+/// [`Store::scan`] for stores that read ranges and nothing else: page after page in key order, all
+/// at the revision that is the newest when it begins.
+pub fn scan_by_ranges<'a, S: Store + ?Sized>(
+    store: &'a S,
+    prefix: &'a str,
+) -> BoxFuture<'a, Result<Scan<'a>>> {
+    async move {
+        let revision = store.revision().await?;
+        let pages = futures::stream::try_unfold(Some(None::<String>), move |next| async move {
+            let Some(start) = next else {
+                return Ok(None);
+            };
+            let range = store
+                .range(prefix, start.as_deref(), SCAN_PAGE, Some(revision))
+                .await?;
+            // The key after the last one: the least text greater than it.
+            let last = range.entries.last();
+            let next = last.filter(|_| range.remaining > 0);
+            let next = next.map(|last| Some(format!("{}\0", last.key)));
+            Ok(Some((range.entries, next)))
+        });
+        let entries = pages.boxed();
+        Ok(Scan { revision, entries })
+    }
+    .boxed()
 }

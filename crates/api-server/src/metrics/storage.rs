@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use storage_api::{Entry, Events, Expected, Range, Result, Revision, Store, StoreError};
+use storage_api::{Entry, Events, Expected, Range, Result, Revision, Scan, Store, StoreError};
 
 /// Upstream's buckets, in seconds.
 const SECONDS: [f64; 23] = [
@@ -163,6 +163,10 @@ impl Store for CountedStore {
         at: Option<Revision>,
     ) -> BoxFuture<'a, Result<Range>> {
         self.counted("list", prefix, self.inner.range(prefix, start, limit, at))
+    }
+
+    fn scan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Scan<'a>>> {
+        self.counted("list", prefix, self.inner.scan(prefix))
     }
 
     fn put<'a>(

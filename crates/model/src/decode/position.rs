@@ -248,7 +248,6 @@ fn follow<'p>(step: &Step, path: &'p str) -> Option<&'p str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::decode::documents;
 
     #[test]

@@ -1,10 +1,11 @@
 //! `rampart psp`: which PodSecurityPolicy admits each pod, what it fills in, and what the others
 //! refuse.
 
-use super::pss::{cite, is_needed, painted};
+use super::pss::{cite, painted};
 use crate::access;
 use crate::arguments;
 use crate::output::{Colour, Outcome, Style, answer, shown, tell};
+use crate::pods::makes_pods;
 use anyhow::Result;
 use model::user::UserInfo;
 use model::{Value, meta};
@@ -78,7 +79,7 @@ struct Proposal {
 }
 
 fn wanted(group: &str, plural: &str) -> bool {
-    is_needed(group, plural)
+    makes_pods(group, plural)
         || access::wanted(group, plural)
         || (group, plural) == ("policy", "podsecuritypolicies")
         || (group, plural) == ("", "serviceaccounts")

@@ -3,6 +3,7 @@
 
 use crate::arguments;
 use crate::output::{Colour, Outcome, Style, answer, shown, tell};
+use crate::pods::makes_pods;
 use anyhow::Result;
 use pod_security::{Level, LevelVersion, Version, Violation, evaluate, standards, strictest};
 use serde::Serialize;
@@ -12,25 +13,6 @@ use std::process::ExitCode;
 
 /// The version of the answer's form.
 const SCHEMA: &str = "rampart.pss/v1";
-
-/// The kinds that carry pod templates, and those that make other kinds known.
-const NEEDED: [(&str, &str); 10] = [
-    ("", "pods"),
-    ("", "podtemplates"),
-    ("", "replicationcontrollers"),
-    ("apps", "daemonsets"),
-    ("apps", "deployments"),
-    ("apps", "replicasets"),
-    ("apps", "statefulsets"),
-    ("batch", "cronjobs"),
-    ("batch", "jobs"),
-    ("apiextensions.k8s.io", "customresourcedefinitions"),
-];
-
-/// Whether pods cannot be judged without a kind.
-pub(super) fn is_needed(group: &str, plural: &str) -> bool {
-    NEEDED.contains(&(group, plural))
-}
 
 /// One pod's answer.
 #[derive(Debug, Serialize)]
@@ -77,7 +59,7 @@ struct Because {
 
 /// Reads the pods and answers.
 pub(crate) fn run(arguments: &arguments::Pss) -> Result<ExitCode> {
-    let input = arguments.input.load(is_needed)?;
+    let input = arguments.input.load(makes_pods)?;
     tell(input.snapshot.problems(), &input.texts);
     let only = arguments.input.source.namespace.as_deref();
     let entries: Vec<Entry> = input

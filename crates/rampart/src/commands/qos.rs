@@ -4,7 +4,7 @@
 use super::can_i::columns;
 use crate::arguments::{self, NodeMemory};
 use crate::output::{Colour, Outcome, Style, answer, shown, tell};
-use crate::pods::{Pod, pods};
+use crate::pods::{Pod, makes_pods, pods};
 use crate::usage;
 use anyhow::{Context, Result};
 use model::meta;
@@ -68,26 +68,15 @@ struct Place {
     beyond_request: i64,
 }
 
-const NEEDED: [(&str, &str); 12] = [
-    ("", "pods"),
-    ("", "podtemplates"),
-    ("", "replicationcontrollers"),
-    ("", "nodes"),
-    ("apps", "daemonsets"),
-    ("apps", "deployments"),
-    ("apps", "replicasets"),
-    ("apps", "statefulsets"),
-    ("batch", "cronjobs"),
-    ("batch", "jobs"),
-    ("scheduling.k8s.io", "priorityclasses"),
-    ("apiextensions.k8s.io", "customresourcedefinitions"),
-];
-
 /// Reads the pods and answers.
 pub(crate) fn run(arguments: &arguments::Qos) -> Result<ExitCode> {
-    let input = arguments
-        .input
-        .load(|group, plural| NEEDED.contains(&(group, plural)))?;
+    let input = arguments.input.load(|group, plural| {
+        makes_pods(group, plural)
+            || matches!(
+                (group, plural),
+                ("", "nodes") | ("scheduling.k8s.io", "priorityclasses")
+            )
+    })?;
     tell(input.snapshot.problems(), &input.texts);
     let registry = Registry::builtin();
     let only = arguments.input.source.namespace.as_deref();

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test binary uses its own part")]
 #![allow(clippy::expect_used, clippy::panic, reason = "these are tests")]
 
+pub(crate) mod analyst;
 pub(crate) mod wire;
 
 use std::io::{BufRead, BufReader, Write};

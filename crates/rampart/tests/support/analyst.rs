@@ -1,0 +1,34 @@
+//! The analyst's commands, run as somebody would run them.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// The manifests of the workshop.
+pub(crate) fn workshop() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workshop")
+}
+
+/// Runs it without input and without the kubeconfig of whoever runs the tests.
+pub(crate) fn rampart(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rampart"))
+        .args(arguments)
+        .env_remove("KUBECONFIG")
+        .stdin(Stdio::null())
+        .output()
+        .expect("rampart runs")
+}
+
+/// Takes out of a document where things stand, which is all that the sources differ in.
+pub(crate) fn without_locations(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for field in ["file", "line", "column"] {
+                map.remove(field);
+            }
+            map.values_mut().for_each(without_locations);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_locations),
+        _ => {}
+    }
+}
