@@ -342,7 +342,7 @@ fn unknown_and_duplicate_fields() {
                 JSON,
                 configmap("x"),
                 "422 Invalid: CreateOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported \
-                 value: [\"Some\"]: supported values: \"All\"",
+                 value: []string{\"Some\"}: supported values: \"All\"",
             ),
         ],
     );
