@@ -7,6 +7,8 @@ mod profiles;
 mod user;
 mod volumes;
 
+pub use capabilities::DEFAULT_CAPABILITIES;
+
 use crate::containers::Pod;
 use crate::level::{Level, LevelVersion, Version};
 use model::Value;

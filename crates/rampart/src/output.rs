@@ -51,6 +51,14 @@ impl Outcome {
     }
 }
 
+/// An object or field that decided an answer, and what about it did: a member of `because`.
+#[derive(Debug, Clone, serde::Serialize)]
+pub(crate) struct Because {
+    pub(crate) reason: String,
+    #[serde(flatten)]
+    pub(crate) citation: snapshot::Citation,
+}
+
 /// Colours for people, on terminals that want them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Style {

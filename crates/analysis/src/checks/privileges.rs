@@ -127,21 +127,7 @@ pub(super) static CHECKS: &[Check] = &[
         parameters: &[Parameter {
             name: "allowed",
             what: "capabilities that may be added",
-            default: &[
-                "AUDIT_WRITE",
-                "CHOWN",
-                "DAC_OVERRIDE",
-                "FOWNER",
-                "FSETID",
-                "KILL",
-                "MKNOD",
-                "NET_BIND_SERVICE",
-                "SETFCAP",
-                "SETGID",
-                "SETPCAP",
-                "SETUID",
-                "SYS_CHROOT",
-            ],
+            default: &pod_security::standards::DEFAULT_CAPABILITIES,
         }],
         run: Run::Pods(added),
         ..BLANK

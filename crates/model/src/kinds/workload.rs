@@ -96,6 +96,17 @@ pub(crate) fn counts(holder: &Value, keys: &[&str], at: &At<'_>, errors: &mut Er
     }
 }
 
+/// Reports counts in the fields `keys` of a status that are greater than its `replicas`.
+pub(crate) fn within_replicas(status: &Value, keys: &[&str], at: &At<'_>, errors: &mut ErrorList) {
+    let count = |key: &str| int(status, key).unwrap_or(0);
+    for key in keys {
+        if count(key) > count("replicas") {
+            let why = "cannot be greater than status.replicas";
+            errors.invalid(&at.child(key), count(key), why);
+        }
+    }
+}
+
 /// Reports that the count of name collisions went backwards.
 pub(crate) fn collisions_grow(object: &Value, old: &Value, errors: &mut ErrorList) {
     let count = |object| int(field(object, "status"), "collisionCount");

@@ -6,8 +6,9 @@ use crate::level::Version;
 use crate::wording::{Sorted, containers, quoted};
 use model::meta;
 
-/// What container runtimes give to containers anyway, without `NET_RAW`.
-const DEFAULT: [&str; 13] = [
+/// What container runtimes give to containers anyway, without `NET_RAW`: what the baseline level
+/// lets containers add.
+pub const DEFAULT_CAPABILITIES: [&str; 13] = [
     "AUDIT_WRITE",
     "CHOWN",
     "DAC_OVERRIDE",
@@ -63,7 +64,7 @@ pub(super) fn baseline(pod: &Pod<'_>, _: Version) -> Option<Finding> {
     let mut added = Added::default();
     let mut fields = Vec::new();
     for container in &pod.containers {
-        added.visit(container, &DEFAULT, &mut fields);
+        added.visit(container, &DEFAULT_CAPABILITIES, &mut fields);
     }
     if added.containers.is_empty() {
         return None;

@@ -4,7 +4,7 @@
 use super::pss::{cite, painted};
 use crate::access;
 use crate::arguments;
-use crate::output::{Colour, Outcome, Style, answer, shown, tell};
+use crate::output::{Because, Colour, Outcome, Style, answer, shown, tell};
 use crate::pods::makes_pods;
 use anyhow::Result;
 use model::user::UserInfo;
@@ -62,13 +62,6 @@ struct Opinion {
     changes: Vec<Filled>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refusals: Vec<Because>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct Because {
-    reason: String,
-    #[serde(flatten)]
-    citation: Citation,
 }
 
 /// The label by which a namespace would ask for what its pods keep to already.

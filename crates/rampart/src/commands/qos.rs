@@ -3,7 +3,7 @@
 
 use super::can_i::columns;
 use crate::arguments::{self, NodeMemory};
-use crate::output::{Colour, Outcome, Style, answer, shown, tell};
+use crate::output::{Because, Colour, Outcome, Style, answer, shown, tell};
 use crate::pods::{Pod, makes_pods, pods};
 use crate::usage;
 use anyhow::{Context, Result};
@@ -13,7 +13,7 @@ use model::registry::Registry;
 use pod_resources::{QosClass, Rank, Usage};
 use serde::Serialize;
 use serde_json::{Map, json};
-use snapshot::{Citation, Severity, Snapshot};
+use snapshot::{Severity, Snapshot};
 use std::process::ExitCode;
 
 /// The version of the answer's form.
@@ -44,13 +44,6 @@ struct Container {
     /// Absent where it depends on the memory of a node that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     oom_score_adj: Option<i64>,
-}
-
-#[derive(Debug, Serialize)]
-struct Because {
-    reason: String,
-    #[serde(flatten)]
-    citation: Citation,
 }
 
 /// A pod's place in the order of eviction.

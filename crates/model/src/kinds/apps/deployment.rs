@@ -4,7 +4,7 @@ use super::replica_set::{TEXTS, validate_template};
 use crate::Value;
 use crate::field::ErrorList;
 use crate::kinds::core::fill;
-use crate::kinds::workload::{self, collisions_grow, counts, field};
+use crate::kinds::workload::{self, collisions_grow, counts, field, within_replicas};
 use crate::kinds::{int_or_percent, neutral};
 use crate::resource::Behavior;
 use crate::validation::at::{At, Report};
@@ -125,12 +125,8 @@ fn validate_status(deployment: &Value, old: &Value) -> ErrorList {
     ];
     counts(status, &keys, &at, &mut errors);
     let count = |key: &str| int(status, key).unwrap_or(0);
-    for key in ["updatedReplicas", "readyReplicas", "availableReplicas"] {
-        if count(key) > count("replicas") {
-            let at = at.child(key);
-            errors.invalid(&at, count(key), "cannot be greater than status.replicas");
-        }
-    }
+    let parts = ["updatedReplicas", "readyReplicas", "availableReplicas"];
+    within_replicas(status, &parts, &at, &mut errors);
     let available = count("availableReplicas");
     if available > count("readyReplicas") {
         let at = at.child("availableReplicas");

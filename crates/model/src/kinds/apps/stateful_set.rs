@@ -2,7 +2,9 @@
 
 use crate::field::ErrorList;
 use crate::kinds::core::{fill, pod_defaults, pod_template};
-use crate::kinds::workload::{self, SelectorTexts, collisions_grow, counts, field};
+use crate::kinds::workload::{
+    self, SelectorTexts, collisions_grow, counts, field, within_replicas,
+};
 use crate::resource::Behavior;
 use crate::validation::at::{At, Report};
 use crate::validation::read::{get, int, same_field, text};
@@ -202,12 +204,7 @@ fn validate_status(set: &Value, old: &Value) -> ErrorList {
     let rest = ["observedGeneration", "collisionCount"];
     counts(status, &rest, &at, &mut errors);
     let count = |key: &str| int(status, key).unwrap_or(0);
-    for key in parts {
-        if count(key) > count("replicas") {
-            let at = at.child(key);
-            errors.invalid(&at, count(key), "cannot be greater than status.replicas");
-        }
-    }
+    within_replicas(status, &parts, &at, &mut errors);
     let available = count("availableReplicas");
     if available > count("readyReplicas") {
         let at = at.child("availableReplicas");
