@@ -157,12 +157,16 @@ impl<S: Store + ?Sized> Store for EncryptedStore<S> {
         at: Option<Revision>,
     ) -> BoxFuture<'a, Result<(Option<Entry>, Revision)>> {
         async move {
-            let (entry, revision) = self.inner.get(key, at).await?;
-            let encryption = self.encryption();
-            Ok((
-                entry.map(|entry| open(&encryption, entry)).transpose()?,
-                revision,
-            ))
+            loop {
+                let encryption = self.encryption();
+                let (entry, revision) = self.inner.get(key, at).await?;
+                match entry.map(|entry| open(&encryption, entry)).transpose() {
+                    Ok(entry) => return Ok((entry, revision)),
+                    // The keys were rotated meanwhile: what is stored now opens with the new ones.
+                    Err(_) if !Arc::ptr_eq(&encryption, &self.encryption()) => {}
+                    Err(damaged) => return Err(damaged),
+                }
+            }
         }
         .boxed()
     }
