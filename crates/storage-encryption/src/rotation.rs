@@ -7,6 +7,7 @@ use crate::encryption::Encryption;
 use crate::key_file::{KeyFile, KeyFileError};
 use crate::store::EncryptedStore;
 use futures::{StreamExt, stream};
+use std::task::Poll;
 use storage_api::{Entry, Store, StoreError};
 
 /// Entries that are looked at between two reports.
@@ -60,10 +61,24 @@ pub async fn rotate<S: Store + ?Sized>(
         if progress.rewritten == before && !former_writes {
             break;
         }
+        // A store that answers at once would leave such a write no turn.
+        yield_now().await;
     }
     let revision = store.revision().await?;
     store.compact(revision).await?;
     Ok(progress)
+}
+
+async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 async fn pass<S: Store + ?Sized>(

@@ -24,9 +24,29 @@ pub struct EncryptedStore<S: ?Sized> {
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    current: RwLock<Arc<Encryption>>,
-    /// Those before, which writes that are under way may still be using.
-    former: RwLock<Vec<Weak<Encryption>>>,
+    current: RwLock<Current>,
+    /// Those before, for which writes may still be under way.
+    former: RwLock<Vec<Weak<Writes>>>,
+}
+
+/// Held by every write from before its value is sealed until it is done. While it is held, no key
+/// that opens what the write may meet is dropped.
+#[derive(Debug, Default)]
+struct Writes;
+
+#[derive(Debug, Clone)]
+struct Current {
+    encryption: Arc<Encryption>,
+    writes: Arc<Writes>,
+}
+
+impl From<Encryption> for Current {
+    fn from(encryption: Encryption) -> Self {
+        Self {
+            encryption: Arc::new(encryption),
+            writes: Arc::default(),
+        }
+    }
 }
 
 impl<S: Store + ?Sized> EncryptedStore<S> {
@@ -41,7 +61,7 @@ impl<S: Store + ?Sized> EncryptedStore<S> {
 
     /// As [`Self::new`], over a store that is used otherwise as well (for backups, say).
     pub fn over(inner: Arc<S>, encryption: Encryption) -> Self {
-        let current = RwLock::new(Arc::new(encryption));
+        let current = RwLock::new(encryption.into());
         Self {
             inner,
             shared: Arc::new(Shared {
@@ -58,14 +78,14 @@ impl<S: Store + ?Sized> EncryptedStore<S> {
 
     /// Writes and reads as `encryption` says from now on.
     pub fn set_encryption(&self, encryption: Encryption) {
-        let former = std::mem::replace(&mut *self.shared.current.write(), Arc::new(encryption));
+        let former = std::mem::replace(&mut *self.shared.current.write(), encryption.into());
         let mut formers = self.shared.former.write();
         formers.retain(|former| former.strong_count() > 0);
-        formers.push(Arc::downgrade(&former));
+        formers.push(Arc::downgrade(&former.writes));
     }
 
     pub(crate) fn encryption(&self) -> Arc<Encryption> {
-        self.shared.current()
+        self.shared.current().encryption
     }
 
     /// Whether a write that is under way was encrypted before the last
@@ -87,19 +107,38 @@ impl<S: Store + ?Sized> EncryptedStore<S> {
     where
         F: Future<Output = Result<Entry>> + 'a,
     {
-        // Held until the write is done: see `has_former_writes`.
-        let encryption = self.encryption();
+        let Current { encryption, writes } = self.shared.current();
         let sealed = encryption.seal(key, &value)?;
-        match write(&self.inner, sealed).await {
+        let written = write(&self.inner, sealed).await;
+        let result = match written {
             Ok(entry) => Ok(Entry { value, ..entry }),
-            Err(error) => Err(refusal(&encryption, key, error)),
+            // What is in the way may have been written with newer keys.
+            Err(error) => Err(refusal(&self.encryption(), key, error)),
+        };
+        drop(writes);
+        result
+    }
+
+    /// What `read` reads, with the encryption that opens it. If the keys were changed meanwhile it
+    /// is read again: the value may be sealed with one that is dropped since, and what is stored
+    /// now is not.
+    async fn read<'a, T, F>(&'a self, read: impl Fn(&'a S) -> F) -> Result<(T, Arc<Encryption>)>
+    where
+        F: Future<Output = Result<T>> + 'a,
+    {
+        loop {
+            let encryption = self.encryption();
+            let sealed = read(&self.inner).await?;
+            if Arc::ptr_eq(&encryption, &self.encryption()) {
+                return Ok((sealed, encryption));
+            }
         }
     }
 }
 
 impl Shared {
-    fn current(&self) -> Arc<Encryption> {
-        Arc::clone(&self.current.read())
+    fn current(&self) -> Current {
+        self.current.read().clone()
     }
 }
 
@@ -157,16 +196,10 @@ impl<S: Store + ?Sized> Store for EncryptedStore<S> {
         at: Option<Revision>,
     ) -> BoxFuture<'a, Result<(Option<Entry>, Revision)>> {
         async move {
-            loop {
-                let encryption = self.encryption();
-                let (entry, revision) = self.inner.get(key, at).await?;
-                match entry.map(|entry| open(&encryption, entry)).transpose() {
-                    Ok(entry) => return Ok((entry, revision)),
-                    // The keys were rotated meanwhile: what is stored now opens with the new ones.
-                    Err(_) if !Arc::ptr_eq(&encryption, &self.encryption()) => {}
-                    Err(damaged) => return Err(damaged),
-                }
-            }
+            let ((entry, revision), encryption) =
+                self.read(move |inner| inner.get(key, at)).await?;
+            let entry = entry.map(|entry| open(&encryption, entry)).transpose()?;
+            Ok((entry, revision))
         }
         .boxed()
     }
@@ -179,8 +212,9 @@ impl<S: Store + ?Sized> Store for EncryptedStore<S> {
         at: Option<Revision>,
     ) -> BoxFuture<'a, Result<Range>> {
         async move {
-            let mut range = self.inner.range(prefix, start, limit, at).await?;
-            let encryption = self.encryption();
+            let (mut range, encryption) = self
+                .read(move |inner| inner.range(prefix, start, limit, at))
+                .await?;
             let entries = range
                 .entries
                 .into_iter()
@@ -193,8 +227,9 @@ impl<S: Store + ?Sized> Store for EncryptedStore<S> {
 
     fn scan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, Result<Scan<'a>>> {
         async move {
-            let Scan { revision, entries } = self.inner.scan(prefix).await?;
-            let encryption = self.encryption();
+            // All pieces are as of the revision at which the scan began.
+            let (Scan { revision, entries }, encryption) =
+                self.read(move |inner| inner.scan(prefix)).await?;
             let opened = entries.map(move |piece| {
                 let piece = piece?.into_iter().map(|entry| open(&encryption, entry));
                 piece.collect::<Result<Vec<_>>>()
@@ -236,12 +271,16 @@ impl<S: Store + ?Sized> Store for EncryptedStore<S> {
         expected: Expected,
     ) -> BoxFuture<'a, Result<(Revision, Entry)>> {
         async move {
+            // It cannot be done again, so it keeps the keys, as a write does.
+            let Current { writes, .. } = self.shared.current();
             let deleted = self.inner.delete(key, expected).await;
             let encryption = self.encryption();
-            match deleted {
-                Ok((revision, entry)) => Ok((revision, open(&encryption, entry)?)),
+            let result = match deleted {
+                Ok((revision, entry)) => open(&encryption, entry).map(|entry| (revision, entry)),
                 Err(error) => Err(refusal(&encryption, key, error)),
-            }
+            };
+            drop(writes);
+            result
         }
         .boxed()
     }
@@ -256,7 +295,7 @@ impl<S: Store + ?Sized> Store for EncryptedStore<S> {
             let sealed = self.inner.watch(prefix, after).await?;
             let opened = sealed.map(move |batch| {
                 let Events { events, revision } = batch?;
-                let encryption = shared.current();
+                let Current { encryption, .. } = shared.current();
                 let events = events
                     .into_iter()
                     .map(|event| open_event(&encryption, event));

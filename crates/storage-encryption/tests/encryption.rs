@@ -9,15 +9,19 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::executor::block_on;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use proptest::prelude::*;
 use reference_models::store::MemoryStore;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 use storage_api::contract::{CASES, Settings, same_as};
-use storage_api::{Entry, Event, Expected, Store, StoreError};
+use storage_api::{
+    Entry, Event, Events, Expected, Range, Result as StoreResult, Revision, Scan, Store, StoreError,
+};
 use storage_embedded::{EmbeddedStore, Options};
 use storage_encryption::{EncryptedStore, Encryption, KeyFile, rotate, rotate_key_file};
 
@@ -462,5 +466,159 @@ proptest! {
         // By chance AES-CBC opens what it did not write.
         prop_assert!(kind == "aescbc" || get(&store, secret).is_err());
         let _ = get(&store, secret);
+    }
+}
+
+/// When a [`Slow`] store stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    Never,
+    Before,
+    After,
+}
+
+/// A store that can be held up before or after it does what it is asked: it stands still then until
+/// it is polled once more.
+#[derive(Debug)]
+struct Slow(MemoryStore, std::sync::Mutex<Hold>);
+
+impl Slow {
+    async fn held<T>(&self, answer: impl Future<Output = T>) -> T {
+        let hold = std::mem::replace(&mut *self.1.lock().unwrap(), Hold::Never);
+        if hold == Hold::Before {
+            futures::pending!();
+        }
+        let answer = answer.await;
+        if hold == Hold::After {
+            futures::pending!();
+        }
+        answer
+    }
+}
+
+impl Store for Slow {
+    fn get<'a>(
+        &'a self,
+        key: &'a str,
+        at: Option<Revision>,
+    ) -> BoxFuture<'a, StoreResult<(Option<Entry>, Revision)>> {
+        self.held(self.0.get(key, at)).boxed()
+    }
+    fn range<'a>(
+        &'a self,
+        prefix: &'a str,
+        start: Option<&'a str>,
+        limit: usize,
+        at: Option<Revision>,
+    ) -> BoxFuture<'a, StoreResult<Range>> {
+        self.held(self.0.range(prefix, start, limit, at)).boxed()
+    }
+    fn scan<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, StoreResult<Scan<'a>>> {
+        self.held(self.0.scan(prefix)).boxed()
+    }
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        expected: Expected,
+        ttl: Option<Duration>,
+    ) -> BoxFuture<'a, StoreResult<Entry>> {
+        self.held(self.0.put(key, value, expected, ttl)).boxed()
+    }
+    fn replace<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        expected: Revision,
+    ) -> BoxFuture<'a, StoreResult<Entry>> {
+        self.0.replace(key, value, expected)
+    }
+    fn delete<'a>(
+        &'a self,
+        key: &'a str,
+        expected: Expected,
+    ) -> BoxFuture<'a, StoreResult<(Revision, Entry)>> {
+        self.held(self.0.delete(key, expected)).boxed()
+    }
+    fn watch<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Revision,
+    ) -> BoxFuture<'a, StoreResult<BoxStream<'static, StoreResult<Events>>>> {
+        self.0.watch(prefix, after)
+    }
+    fn revision(&self) -> BoxFuture<'_, StoreResult<Revision>> {
+        self.0.revision()
+    }
+    fn compact(&self, revision: Revision) -> BoxFuture<'_, StoreResult<()>> {
+        self.0.compact(revision)
+    }
+    fn size(&self) -> BoxFuture<'_, StoreResult<u64>> {
+        self.0.size()
+    }
+}
+
+/// Begins what `ask` asks of a store of two entries, changes the keys while that stands still, and
+/// returns the answer.
+fn while_rotating<T: 'static>(
+    hold: Hold,
+    ask: impl for<'a> Fn(&'a EncryptedStore<Slow>) -> BoxFuture<'a, StoreResult<T>>,
+) -> StoreResult<T> {
+    let directory = tempfile::tempdir().unwrap();
+    let mut keys = key_file(directory.path());
+    let slow = Slow(MemoryStore::new(), Hold::Never.into());
+    let store = EncryptedStore::new(slow, Encryption::envelope(&keys));
+    put(&store, "/a", SECRET);
+    put(&store, "/b", SECRET);
+    *store.inner().1.lock().unwrap() = hold;
+    let mut asked = ask(&store);
+    let mut rotation =
+        rotate_key_file(&store, &mut keys, Encryption::envelope, |_| {}).boxed_local();
+    block_on(async {
+        // The rotation reads through the same store.
+        assert!(futures::poll!(&mut asked).is_pending(), "stands still");
+        // It drops the old key at once, or goes on once the write is done.
+        let rotated = futures::poll!(&mut rotation);
+        let answer = asked.await;
+        if rotated.is_pending() {
+            rotation.await.unwrap();
+        }
+        answer
+    })
+}
+
+#[test]
+fn keys_may_change_while_something_is_asked() {
+    for hold in [Hold::Before, Hold::After] {
+        let entry = while_rotating(hold, |store| store.get("/a", None));
+        assert_eq!(entry.unwrap().0.unwrap().value, SECRET);
+        let range = while_rotating(hold, |store| store.range("/", None, 10, None)).unwrap();
+        assert_eq!(range.entries.len(), 2);
+        assert!(range.entries.iter().all(|entry| entry.value == SECRET));
+        let scanned = while_rotating(hold, |store| {
+            async move {
+                let scan = store.scan("/").await?;
+                let pieces: Vec<_> = scan.entries.collect().await;
+                pieces.into_iter().collect::<StoreResult<Vec<_>>>()
+            }
+            .boxed()
+        });
+        let scanned = scanned.unwrap().concat();
+        assert_eq!(scanned.len(), 2);
+        assert!(scanned.iter().all(|entry| entry.value == SECRET));
+        let deleted = while_rotating(hold, |store| store.delete("/a", Expected::Any));
+        assert_eq!(deleted.unwrap().1.value, SECRET);
+        let kept = while_rotating(hold, |store| store.delete("/a", Expected::Absent));
+        let put = while_rotating(hold, |store| {
+            store.put("/a", Bytes::new(), Expected::Absent, None)
+        });
+        for refused in [kept.map(|(_, entry)| entry), put] {
+            match refused {
+                Err(StoreError::Conflict { current }) => {
+                    assert_eq!(current.unwrap().value, SECRET, "{hold:?}");
+                }
+                other => panic!("{hold:?}: {other:?}"),
+            }
+        }
     }
 }
