@@ -14,10 +14,12 @@ mod privileges;
 mod resources;
 mod roles;
 mod secrets;
+mod standard;
 mod versions;
 
 use crate::finding::{Finding, Framework, Reference, Severity};
 use crate::network::SnapshotNetwork;
+use pod_security::Violation;
 use rbac::RoleKind;
 use rbac::object::GROUP;
 use snapshot::{Container, Object, PodTemplate, Snapshot, Standing};
@@ -110,6 +112,8 @@ pub(crate) struct Pod<'a> {
     pub(crate) containers: Vec<Container<'a>>,
     /// Whether it runs on Windows, where much of what guards Linux means nothing.
     pub(crate) is_windows: bool,
+    /// What the Pod Security Standards find fault with, whatever the level.
+    weaknesses: Vec<Violation>,
 }
 
 impl<'a> Pod<'a> {
@@ -118,6 +122,7 @@ impl<'a> Pod<'a> {
             template,
             containers: template.containers().collect(),
             is_windows: model::meta::text(template.spec, &["os", "name"]) == "windows",
+            weaknesses: pod_security::weaknesses(template.metadata, template.spec),
         }
     }
 
@@ -285,6 +290,11 @@ impl<'a> Sink<'a, '_> {
     /// Whether a parameter's list holds a text, in whatever case.
     pub(crate) fn lists(&self, parameter: &str, text: &str) -> bool {
         self.values(parameter).any(|v| v.eq_ignore_ascii_case(text))
+    }
+
+    /// Whether somebody configured a parameter, and does not leave it at its default.
+    pub(crate) fn is_configured(&self, parameter: &str) -> bool {
+        self.parameters.contains_key(parameter)
     }
 
     /// The texts of a parameter's list.

@@ -147,6 +147,34 @@ fn cases() -> Vec<(&'static str, String, String)> {
             security("{capabilities: {add: [NET_BIND_SERVICE]}}"),
         ),
         (
+            "RMP-POD-008",
+            security("{runAsUser: 1000}"),
+            security("{runAsUser: 1000, runAsNonRoot: true}"),
+        ),
+        (
+            "RMP-POD-008",
+            pod("securityContext: {runAsUser: 7}", "image: a:1"),
+            pod("securityContext: {runAsUser: 0}", "image: a:1"),
+        ),
+        (
+            "RMP-POD-009",
+            security("{capabilities: {drop: [ALL], add: [CHOWN]}}"),
+            security("{capabilities: {drop: [ALL], add: [NET_BIND_SERVICE]}}"),
+        ),
+        (
+            "RMP-POD-009",
+            security("{capabilities: {add: [KILL]}}"),
+            security("{capabilities: {add: [SYS_ADMIN]}}"),
+        ),
+        (
+            "RMP-POD-010",
+            pod(
+                "securityContext: {runAsUser: 0}",
+                "securityContext: {runAsUser: 7}",
+            ),
+            pod("securityContext: {runAsUser: 0}", "image: a:1"),
+        ),
+        (
             "RMP-POD-007",
             security("{runAsUser: 1000}"),
             security("{runAsUser: 20000}"),
@@ -197,6 +225,19 @@ fn cases() -> Vec<(&'static str, String, String)> {
             "RMP-HOST-009",
             pod("", "livenessProbe: {httpGet: {port: 80, host: 10.0.0.1}}"),
             pod("", "livenessProbe: {httpGet: {port: 80}}"),
+        ),
+        (
+            "RMP-HOST-009",
+            pod(
+                "",
+                "lifecycle: {preStop: {httpGet: {port: 80, host: 127.0.0.1}}}",
+            ),
+            pod("", "lifecycle: {preStop: {httpGet: {port: 80, host: ''}}}"),
+        ),
+        (
+            "RMP-HOST-010",
+            whole("volumes: [{name: v, nfs: {server: a, path: /b}}]"),
+            whole("volumes: [{name: v, emptyDir: {}}, {name: w, hostPath: {path: /x}}]"),
         ),
         (
             "RMP-ISO-001",
@@ -253,7 +294,7 @@ fn cases() -> Vec<(&'static str, String, String)> {
         (
             "RMP-ISO-008",
             whole("securityContext: {sysctls: [{name: kernel.msgmax, value: '1'}]}"),
-            whole("securityContext: {sysctls: [{name: net/ipv4/tcp_syncookies, value: '1'}]}"),
+            whole("securityContext: {sysctls: [{name: net.ipv4.tcp_syncookies, value: '1'}]}"),
         ),
         ("RMP-ISO-009", whole(""), whole("hostUsers: false")),
         (
@@ -552,6 +593,16 @@ fn cases() -> Vec<(&'static str, String, String)> {
         (
             "RMP-NS-003",
             namespace("a: b"),
+            namespace("pod-security.kubernetes.io/enforce: baseline"),
+        ),
+        (
+            "RMP-NS-005",
+            namespace("pod-security.kubernetes.io/warn-version: '1.30'"),
+            namespace("pod-security.kubernetes.io/warn-version: v1.30"),
+        ),
+        (
+            "RMP-NS-005",
+            namespace("pod-security.kubernetes.io/enforce: strict"),
             namespace("pod-security.kubernetes.io/enforce: baseline"),
         ),
         (

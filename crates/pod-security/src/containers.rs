@@ -10,6 +10,26 @@ pub(crate) fn get<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     value.get(key).filter(|v| !v.is_null())
 }
 
+/// A field of a pod that breaks a rule, or whose absence does.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The path in the pod: `spec.containers[0].securityContext.privileged`,
+    /// `metadata.annotations[KEY]`.
+    pub path: String,
+    /// The list and the index of the container that it is a field of; `None` if it is one of the
+    /// pod's.
+    pub container: Option<(&'static str, usize)>,
+}
+
+impl Place {
+    pub(crate) fn of_pod(path: String) -> Self {
+        Self {
+            path,
+            container: None,
+        }
+    }
+}
+
 /// What a check is asked about.
 #[derive(Debug)]
 pub(crate) struct Pod<'a> {
@@ -83,6 +103,11 @@ impl<'a> Pod<'a> {
     pub(crate) fn annotation_path(key: &str) -> String {
         format!("metadata.annotations[{key}]")
     }
+
+    /// The place of a field of the pod's security context.
+    pub(crate) fn place(field: &str) -> Place {
+        Place::of_pod(Self::path(field))
+    }
 }
 
 impl<'a> Container<'a> {
@@ -104,5 +129,18 @@ impl<'a> Container<'a> {
     /// The path of a field of its security context.
     pub(crate) fn path(&self, field: &str) -> String {
         self.field(&format!("securityContext.{field}"))
+    }
+
+    /// The place of one of its fields.
+    pub(crate) fn field_place(&self, field: &str) -> Place {
+        Place {
+            path: self.field(field),
+            container: Some((self.list, self.index)),
+        }
+    }
+
+    /// The place of a field of its security context.
+    pub(crate) fn place(&self, field: &str) -> Place {
+        self.field_place(&format!("securityContext.{field}"))
     }
 }

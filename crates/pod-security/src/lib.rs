@@ -13,6 +13,7 @@ pub mod psp;
 pub mod standards;
 mod wording;
 
+pub use containers::Place;
 pub use level::{Level, LevelVersion, NotALevel, NotAVersion, Version};
 pub use namespace::{NamespacePolicy, labels};
-pub use standards::{Violation, evaluate, strictest};
+pub use standards::{Violation, evaluate, strictest, weaknesses};

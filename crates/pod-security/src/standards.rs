@@ -8,8 +8,10 @@ mod user;
 mod volumes;
 
 pub use capabilities::DEFAULT_CAPABILITIES;
+pub use host::SAFE_SYSCTLS;
+pub use profiles::SELINUX_TYPES;
 
-use crate::containers::Pod;
+use crate::containers::{Place, Pod};
 use crate::level::{Level, LevelVersion, Version};
 use model::Value;
 use std::borrow::Cow;
@@ -35,11 +37,11 @@ pub struct Check {
 struct Finding {
     reason: Cow<'static, str>,
     detail: String,
-    fields: Vec<String>,
+    fields: Vec<Place>,
 }
 
 impl Finding {
-    fn new(reason: &'static str, detail: String, fields: Vec<String>) -> Option<Self> {
+    fn new(reason: &'static str, detail: String, fields: Vec<Place>) -> Option<Self> {
         Some(Self {
             reason: reason.into(),
             detail,
@@ -61,9 +63,9 @@ pub struct Violation {
     pub reason: Cow<'static, str>,
     /// What exactly is wrong: upstream's `ForbiddenDetail`.
     pub detail: String,
-    /// The paths of the fields that are wrong, or that are missing, in the pod:
-    /// `spec.containers[0].securityContext.privileged`, `metadata.annotations[KEY]`.
-    pub fields: Vec<String>,
+    /// All fields that are wrong, and where missing ones belong: each by itself suffices for the
+    /// refusal. The message may name fewer, as upstream's does.
+    pub fields: Vec<Place>,
 }
 
 /// All checks in the order of upstream's messages: those of the baseline level first, then by ID.
@@ -131,6 +133,17 @@ pub const CHECKS: [Check; 17] = [
     ),
 ];
 
+/// Checks that came after the newest version that is known ([`Version::NEWEST`]): no level makes
+/// them at any version here, [`weaknesses`] does.
+pub const LATER: [Check; 1] = [Check {
+    since: 34,
+    ..baseline(
+        "hostProbesAndHostLifecycle",
+        "Host Probes / Lifecycle Hooks",
+        host::connections,
+    )
+}];
+
 const fn baseline(
     id: &'static str,
     control: &'static str,
@@ -185,6 +198,17 @@ pub fn evaluate(policy: LevelVersion, metadata: &Value, spec: &Value) -> Vec<Vio
     violations(policy, &Pod::new(metadata, spec)).collect()
 }
 
+/// What every single check of the newest version says of a pod, and what those of [`LATER`] do:
+/// also the checks of the baseline level that one of the restricted level takes the place of.
+pub fn weaknesses(metadata: &Value, spec: &Value) -> Vec<Violation> {
+    let pod = Pod::new(metadata, spec);
+    CHECKS
+        .iter()
+        .chain(&LATER)
+        .filter_map(|check| check.violation(&pod, Version::Latest))
+        .collect()
+}
+
 /// The strictest level that admits a pod at a version.
 pub fn strictest(version: Version, metadata: &Value, spec: &Value) -> Level {
     let pod = Pod::new(metadata, spec);
@@ -200,17 +224,21 @@ pub fn strictest(version: Version, metadata: &Value, spec: &Value) -> Level {
 }
 
 fn violations(policy: LevelVersion, pod: &Pod<'_>) -> impl Iterator<Item = Violation> {
-    checks(policy).filter_map(move |check| {
-        let found = (check.run)(pod, policy.version)?;
+    checks(policy).filter_map(move |check| check.violation(pod, policy.version))
+}
+
+impl Check {
+    fn violation(&self, pod: &Pod<'_>, version: Version) -> Option<Violation> {
+        let found = (self.run)(pod, version)?;
         Some(Violation {
-            check: check.id,
-            control: check.control,
-            level: check.level,
+            check: self.id,
+            control: self.control,
+            level: self.level,
             reason: found.reason,
             detail: found.detail,
             fields: found.fields,
         })
-    })
+    }
 }
 
 /// The reasons alone, as warnings about the pods of a namespace have them:

@@ -97,6 +97,11 @@ impl<'a> Container<'a> {
         }
     }
 
+    /// The list of the pod's spec that it is in, and its index there.
+    pub fn position(&self) -> (&'static str, usize) {
+        (self.list, self.index)
+    }
+
     /// The name.
     pub fn name(&self) -> &'a str {
         meta::text(self.value, &["name"])
@@ -117,6 +122,12 @@ impl<'a> Container<'a> {
                 let path = meta::text(mount, &["mountPath"]);
                 path != TOKEN_DIRECTORY || !has_injected_name(mount)
             })
+    }
+
+    /// The path in the pod of one of its fields: `spec.containers[0].image`, wherever the template
+    /// is in its owner.
+    pub fn pod_field(&self, path: &str) -> String {
+        join(&format!("spec.{}[{}]", self.list, self.index), path)
     }
 
     /// The path in the owner: `spec.template.spec.containers[0]`, or of a field of the container.

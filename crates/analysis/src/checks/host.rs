@@ -191,7 +191,7 @@ pub(super) static CHECKS: &[Check] = &[
         id: "RMP-HOST-009",
         title: "probe to another host",
         severity: Severity::Medium,
-        what: "Probes and lifecycle hooks with a host of their own.",
+        what: "Probes and lifecycle hooks with a host of their own; localhost is the node's.",
         why: "The kubelet connects, from the node's network: a probe that names a host makes it \
               ask whatever the pod's author cannot reach himself.",
         fix: "remove host: probes go to the pod",
@@ -199,10 +199,23 @@ pub(super) static CHECKS: &[Check] = &[
         run: Run::Pods(probes),
         ..BLANK
     },
+    Check {
+        id: "RMP-HOST-010",
+        title: "volume of a type that the restricted level refuses",
+        severity: Severity::Low,
+        what: "Volumes that are neither of the types that the restricted level admits nor paths of \
+               the node: nfs, iscsi, gitRepo and the like.",
+        why: "The pod's author, not the cluster's administrator, says which server is mounted, \
+              and the kubelet mounts it as root; some of the drivers run commands on the node.",
+        fix: "use a PersistentVolumeClaim; the administrator defines the volume behind it",
+        references: &[pss("restricted: Volume Types")],
+        run: Run::Pods(other_volumes),
+        ..BLANK
+    },
 ];
 
 fn namespace<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>, field: &str, message: &'static str) {
-    if pod.template.spec.get(field) == Some(&Value::Bool(true)) && !pod.is_windows {
+    if pod.is_fault("hostNamespaces", &format!("spec.{field}")) {
         sink.pod(pod, field, message);
     }
 }
@@ -241,10 +254,14 @@ struct HostPath<'a> {
     path: String,
 }
 
-fn host_paths<'a>(pod: &Pod<'a>) -> impl Iterator<Item = HostPath<'a>> + use<'a> {
+fn host_paths<'a>(pod: &Pod<'a>) -> impl Iterator<Item = HostPath<'a>> {
     pod.template.volumes().filter_map(|(index, volume)| {
-        let path = meta::at(volume, &["hostPath", "path"])?.as_str()?;
-        Some(HostPath {
+        let path = meta::text(volume, &["hostPath", "path"]);
+        let is_fault = pod.is_fault(
+            "hostPathVolumes",
+            &format!("spec.volumes[{index}].hostPath"),
+        );
+        is_fault.then(|| HostPath {
             index,
             name: meta::text(volume, &["name"]),
             path: clean(path),
@@ -337,16 +354,23 @@ fn other_paths<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
 }
 
 fn ports<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
-    if pod.template.spec.get("hostNetwork") == Some(&Value::Bool(true)) {
+    // On the node's network every port is the node's: RMP-HOST-003.
+    if pod.is_fault("hostNamespaces", "spec.hostNetwork") {
         return;
     }
-    for container in &pod.containers {
+    for fault in pod.faults("hostPorts") {
+        let Some(container) = fault.container else {
+            continue;
+        };
         for (index, port) in meta::list(container.value, &["ports"]).iter().enumerate() {
-            let number = port.get("hostPort").and_then(Value::as_i64).unwrap_or(0);
-            if number != 0 && !sink.lists("allowed", &number.to_string()) {
-                let field = format!("ports[{index}].hostPort");
-                let message = format!("takes port {number} of the node");
-                sink.container(container, &field, message);
+            let field = format!("ports[{index}].hostPort");
+            if fault.path != container.pod_field(&field) {
+                continue;
+            }
+            let number = port.get("hostPort").map(Value::to_string);
+            let number = number.unwrap_or_default();
+            if !sink.lists("allowed", &number) {
+                sink.fault(pod, &fault, format!("takes port {number} of the node"));
             }
         }
     }
@@ -359,27 +383,40 @@ fn aliases<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
 }
 
 fn probes<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
-    const HANDLERS: [[&str; 2]; 5] = [
-        ["livenessProbe", ""],
-        ["readinessProbe", ""],
-        ["startupProbe", ""],
-        ["lifecycle", "postStart"],
-        ["lifecycle", "preStop"],
-    ];
-    for container in &pod.containers {
-        for [first, second] in HANDLERS {
-            for action in ["httpGet", "tcpSocket"] {
-                let path: Vec<&str> = [first, second, action, "host"]
-                    .into_iter()
-                    .filter(|step| !step.is_empty())
-                    .collect();
-                let host = meta::text(container.value, &path);
-                // Of the pod itself, in its own words.
-                if !host.is_empty() && !matches!(host, "127.0.0.1" | "::1" | "localhost") {
-                    let message = format!("the kubelet is sent to {host}");
-                    sink.container(container, &path.join("."), message);
-                }
+    for fault in pod.faults("hostProbesAndHostLifecycle") {
+        let host = fault.container.map_or("", |container| {
+            let steps = fault.path.rsplit_once("].").map_or("", |(_, rest)| rest);
+            let steps: Vec<&str> = steps.split('.').collect();
+            meta::text(container.value, &steps)
+        });
+        sink.fault(pod, &fault, format!("the kubelet is sent to {host}"));
+    }
+}
+
+fn other_volumes<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
+    for (index, volume) in pod.template.volumes() {
+        let own = format!("volumes[{index}]");
+        let at = format!("spec.{own}");
+        for fault in pod.faults("restrictedVolumes") {
+            let Some(source) = fault.path.strip_prefix(&at) else {
+                continue;
+            };
+            let source = source.trim_start_matches('.');
+            // What is told of as a path of the node.
+            if source == "hostPath" {
+                continue;
             }
+            let name = meta::text(volume, &["name"]);
+            let (field, message) = match source {
+                "" => (own.clone(), format!("volume {name} is of no known type")),
+                source => (
+                    format!("{own}.{source}"),
+                    format!(
+                        "volume {name} is of type {source}, which the restricted level refuses"
+                    ),
+                ),
+            };
+            sink.pod(pod, &field, message);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! What confines a container: seccomp, AppArmor, SELinux, /proc, sysctls, user namespaces, its
 //! root file system.
 
+use super::standard::Fault;
 use super::{BLANK, Check, Parameter, Pod, Run, Sink, cis, kubeaudit, kubesec, nsa, pss};
 use crate::finding::Severity;
 use model::{Value, meta};
-use snapshot::Container;
+use pod_security::{Level, LevelVersion, Version, standards};
 
 pub(super) static CHECKS: &[Check] = &[
     Check {
@@ -103,12 +104,7 @@ pub(super) static CHECKS: &[Check] = &[
         parameters: &[Parameter {
             name: "types",
             what: "types that may be used",
-            default: &[
-                "container_engine_t",
-                "container_init_t",
-                "container_kvm_t",
-                "container_t",
-            ],
+            default: &standards::SELINUX_TYPES,
         }],
         run: Run::Pods(selinux),
         ..BLANK
@@ -135,20 +131,7 @@ pub(super) static CHECKS: &[Check] = &[
         parameters: &[Parameter {
             name: "allowed",
             what: "sysctls that may be set",
-            default: &[
-                "kernel.shm_rmid_forced",
-                "net.ipv4.ip_local_port_range",
-                "net.ipv4.ip_local_reserved_ports",
-                "net.ipv4.ip_unprivileged_port_start",
-                "net.ipv4.ping_group_range",
-                "net.ipv4.tcp_fin_timeout",
-                "net.ipv4.tcp_keepalive_intvl",
-                "net.ipv4.tcp_keepalive_probes",
-                "net.ipv4.tcp_keepalive_time",
-                "net.ipv4.tcp_rmem",
-                "net.ipv4.tcp_syncookies",
-                "net.ipv4.tcp_wmem",
-            ],
+            default: &standards::SAFE_SYSCTLS,
         }],
         run: Run::Pods(sysctls),
         ..BLANK
@@ -211,30 +194,17 @@ pub(super) static CHECKS: &[Check] = &[
     },
 ];
 
-/// The seccomp profile in effect: `(type, path)`.
-fn seccomp<'a>(container: &Container<'a>) -> Option<(&'a str, String)> {
-    let profile = container.security("seccompProfile")?;
-    Some((meta::text(profile.value, &["type"]), profile.path))
-}
-
-fn is_privileged(container: &Container<'_>) -> bool {
-    container
-        .security("privileged")
-        .is_some_and(|s| s.is_true())
-}
-
 fn seccomp_off<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
+    for fault in pod.faults("seccompProfile_baseline") {
+        sink.fault(pod, &fault, "every system call is open to it");
+    }
+    let annotated = refused_annotations(pod);
     for container in pod.linux() {
-        let name = container.name();
-        if let Some((kind, path)) = seccomp(container) {
-            if kind == "Unconfined" {
-                let message = "every system call is open to it";
-                sink.add(pod.template.owner, format!("{path}.type"), message)
-                    .in_container(name);
-            }
-        } else if let Some((value, path)) = container.seccomp_annotation()
-            && value == "unconfined"
+        if container.security("seccompProfile").is_none()
+            && let Some((_, path)) = container.seccomp_annotation()
+            && annotated.contains(&path)
         {
+            let name = container.name();
             let message = "asks, in the old way, for no seccomp profile";
             sink.add(pod.template.owner, path, message)
                 .in_container(name);
@@ -242,14 +212,38 @@ fn seccomp_off<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
     }
 }
 
+/// The seccomp annotations that were refused while annotations counted, by their path in the owner.
+fn refused_annotations(pod: &Pod<'_>) -> Vec<String> {
+    const LAST: LevelVersion = LevelVersion::new(Level::Baseline, Version::Minor(18));
+    let is_annotated = pod
+        .template
+        .annotations()
+        .keys()
+        .any(|key| key.contains("seccomp.security.alpha.kubernetes.io/"));
+    if !is_annotated {
+        return Vec::new();
+    }
+    pod_security::evaluate(LAST, pod.template.metadata, pod.template.spec)
+        .into_iter()
+        .filter(|violation| violation.check == "seccompProfile_baseline")
+        .flat_map(|violation| violation.fields)
+        .map(|place| pod.owner_path(&place.path))
+        .collect()
+}
+
 fn seccomp_missing<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
-    for container in pod.linux() {
-        // Privileged containers run unconfined whatever they say.
-        if seccomp(container).is_some() || is_privileged(container) {
+    let refused = refused_annotations(pod);
+    for fault in pod.faults("seccompProfile_restricted") {
+        // Those that are set to something else are RMP-ISO-001. Privileged containers run
+        // unconfined whatever they say.
+        let Some(container) = fault.container else {
+            continue;
+        };
+        if pod.is_fault("seccompProfile_baseline", fault.path) || pod.is_privileged(container) {
             continue;
         }
         match container.seccomp_annotation() {
-            Some(("unconfined", _)) => {}
+            Some((_, path)) if refused.contains(&path) => {}
             Some((_, path)) => {
                 let name = container.name();
                 let message = "the annotation has no effect since Kubernetes 1.27: use the field";
@@ -265,24 +259,8 @@ fn seccomp_missing<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
 }
 
 fn apparmor_off<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
-    for container in pod.linux() {
-        let name = container.name();
-        let message = "runs outside of all AppArmor profiles";
-        if let Some(profile) = container.security("appArmorProfile") {
-            if meta::text(profile.value, &["type"]) == "Unconfined" {
-                sink.add(
-                    pod.template.owner,
-                    format!("{}.type", profile.path),
-                    message,
-                )
-                .in_container(name);
-            }
-        } else if let Some((value, path)) = container.apparmor_annotation()
-            && value == "unconfined"
-        {
-            sink.add(pod.template.owner, path, message)
-                .in_container(name);
-        }
+    for fault in pod.faults("appArmorProfile") {
+        sink.fault(pod, &fault, "runs outside of all AppArmor profiles");
     }
 }
 
@@ -290,7 +268,7 @@ fn apparmor_missing<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
     for container in pod.linux() {
         if container.security("appArmorProfile").is_none()
             && container.apparmor_annotation().is_none()
-            && !is_privileged(container)
+            && !pod.is_privileged(container)
         {
             let message = "asks for no AppArmor profile";
             sink.container(container, "securityContext.appArmorProfile", message);
@@ -315,46 +293,68 @@ fn apparmor_of_nobody<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
 }
 
 fn selinux<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
+    let is_type = |path: &str| path.ends_with(".type");
+    let own_types = sink.is_configured("types");
+    for fault in pod.faults("seLinuxOptions") {
+        // Somebody's own list takes the place of the standard's.
+        if own_types && is_type(fault.path) {
+            continue;
+        }
+        let (_, field) = fault.path.rsplit_once('.').unwrap_or_default();
+        let value = selinux_option(pod, &fault, field);
+        sink.fault(pod, &fault, format!("has the SELinux {field} {value}"));
+    }
+    if !own_types {
+        return;
+    }
     for container in pod.linux() {
         let Some(options) = container.security("seLinuxOptions") else {
             continue;
         };
-        for field in ["type", "user", "role"] {
-            let value = meta::text(options.value, &[field]);
-            let is_fine = value.is_empty() || (field == "type" && sink.lists("types", value));
-            if !is_fine {
-                let name = container.name();
-                let path = format!("{}.{field}", options.path);
-                let message = format!("has the SELinux {field} {value}");
-                sink.add(pod.template.owner, path, message)
-                    .in_container(name);
-            }
+        let value = meta::text(options.value, &["type"]);
+        if !value.is_empty() && !sink.lists("types", value) {
+            let name = container.name();
+            let path = format!("{}.type", options.path);
+            let message = format!("has the SELinux type {value}");
+            sink.add(pod.template.owner, path, message)
+                .in_container(name);
         }
     }
 }
 
+/// A member of the SELinux options that a fault is about.
+fn selinux_option<'a>(pod: &Pod<'a>, fault: &Fault<'_, 'a>, field: &str) -> &'a str {
+    let holder = fault.container.map_or(pod.template.spec, |c| c.value);
+    let own = meta::text(holder, &["securityContext", "seLinuxOptions", field]);
+    if own.is_empty() {
+        // Of the pod, for a container that inherits it.
+        let path = ["securityContext", "seLinuxOptions", field];
+        return meta::text(pod.template.spec, &path);
+    }
+    own
+}
+
 fn proc_mount<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
-    for container in pod.linux() {
-        let mount = container.security("procMount");
-        if mount.is_some_and(|m| m.value.as_str() == Some("Unmasked")) {
-            let message = "sees and writes all of /proc";
-            sink.container(container, "securityContext.procMount", message);
-        }
+    for fault in pod.faults("procMount") {
+        sink.fault(pod, &fault, "sees and writes all of /proc");
     }
 }
 
 fn sysctls<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
+    let is_configured = sink.is_configured("allowed");
     let list = meta::list(pod.template.spec, &["securityContext", "sysctls"]);
     for (index, sysctl) in list.iter().enumerate() {
         let name = meta::text(sysctl, &["name"]);
-        // Upstream takes slashes for dots.
-        if !sink.lists("allowed", &name.replace('/', ".")) {
-            let field = format!("securityContext.sysctls[{index}].name");
-            sink.pod(
-                pod,
-                &field,
-                format!("sets {name}, which is not the pod's alone"),
-            );
+        let field = format!("securityContext.sysctls[{index}].name");
+        // Somebody's own list takes the place of the standard's.
+        let is_bad = if is_configured {
+            !sink.lists("allowed", &name.replace('/', "."))
+        } else {
+            pod.is_fault("sysctls", &format!("spec.{field}"))
+        };
+        if is_bad {
+            let message = format!("sets {name}, which is not known to be the pod's alone");
+            sink.pod(pod, &field, message);
         }
     }
 }
@@ -377,15 +377,8 @@ fn root_file_system<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
 }
 
 fn host_process<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
-    for container in &pod.containers {
-        if let Some(setting) = container.security("windowsOptions.hostProcess")
-            && setting.is_true()
-        {
-            let name = container.name();
-            let message = "runs as a process of the node";
-            sink.add(pod.template.owner, setting.path, message)
-                .in_container(name);
-        }
+    for fault in pod.faults("windowsHostProcess") {
+        sink.fault(pod, &fault, "runs as a process of the node");
     }
 }
 

@@ -5,6 +5,7 @@ use crate::finding::Severity;
 use model::Value;
 use model::meta;
 use model::selector::LabelSelector;
+use pod_security::{Level, NamespacePolicy, labels};
 use snapshot::{Object, Standing};
 use std::borrow::Cow;
 
@@ -60,8 +61,7 @@ pub(super) static CHECKS: &[Check] = &[
         id: "RMP-NS-004",
         title: "privileged Pod Security level",
         severity: Severity::Medium,
-        what: "Namespaces with pod-security.kubernetes.io/enforce: privileged, or a value that is \
-               no level.",
+        what: "Namespaces with pod-security.kubernetes.io/enforce: privileged.",
         why: "Pods that own their node are admitted.",
         fix: "use baseline or restricted; keep what needs more in a namespace of its own",
         references: &[
@@ -70,6 +70,25 @@ pub(super) static CHECKS: &[Check] = &[
             pss("Pod Security Admission"),
         ],
         run: Run::Whole(privileged_level),
+        ..BLANK
+    },
+    Check {
+        id: "RMP-NS-005",
+        title: "Pod Security label that says nothing",
+        severity: Severity::Medium,
+        what: "Labels pod-security.kubernetes.io/* of namespaces whose value is no level, or no \
+               version.",
+        why: "The API server refuses the namespace, or holds its pods to what nobody meant: an \
+              unknown level to enforce is restricted, one to warn of or to audit is privileged, \
+              an unknown version is the latest.",
+        fix: "use privileged, baseline or restricted as levels, latest or v1.N as versions",
+        example: "metadata:\n  labels:\n    pod-security.kubernetes.io/enforce: restricted\n    pod-security.kubernetes.io/enforce-version: latest",
+        references: &[
+            cis("5.2.1"),
+            nsa("Pod security enforcement"),
+            pss("Pod Security Admission"),
+        ],
+        run: Run::Whole(unreadable_label),
         ..BLANK
     },
 ];
@@ -187,11 +206,10 @@ fn no_egress<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
     without_default_deny(context, sink, "Egress", message);
 }
 
-const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
-
 fn no_level<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
     for namespace in used(context) {
-        if !meta::labels(&namespace.object.value).contains_key(ENFORCE) {
+        let labels = meta::labels(&namespace.object.value);
+        if !labels.contains_key(labels::ENFORCE) {
             namespace.finding(
                 sink,
                 "admits privileged pods: no Pod Security level is enforced",
@@ -203,12 +221,27 @@ fn no_level<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
 fn privileged_level<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
     for namespace in context.written("", "namespaces") {
         let labels = meta::labels(&namespace.value);
-        let message = match labels.get(ENFORCE) {
-            None | Some(&"baseline" | &"restricted") => continue,
-            Some(&"privileged") => "admits every pod".to_owned(),
-            // The admission plugin takes what it does not know for restricted.
-            Some(other) => format!("{other:?} is no level: the API server refuses the namespace"),
-        };
-        sink.add(namespace, format!("metadata.labels[{ENFORCE}]"), message);
+        if !labels.contains_key(labels::ENFORCE) {
+            continue;
+        }
+        let label = |key: &str| labels.get(key).copied();
+        let (policy, _) = NamespacePolicy::default().with_labels(label);
+        if policy.enforce.level == Level::Privileged {
+            let field = format!("metadata.labels[{}]", labels::ENFORCE);
+            sink.add(namespace, field, "admits every pod");
+        }
+    }
+}
+
+fn unreadable_label<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
+    for namespace in context.written("", "namespaces") {
+        let labels = meta::labels(&namespace.value);
+        let label = |key: &str| labels.get(key).copied();
+        let (_, errors) = NamespacePolicy::default().with_labels(label);
+        for error in errors {
+            let value = error.value.as_ref().and_then(Value::as_str);
+            let message = format!("{:?} {}", value.unwrap_or_default(), error.detail);
+            sink.add(namespace, error.path.as_str(), message);
+        }
     }
 }

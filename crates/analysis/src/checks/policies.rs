@@ -3,6 +3,8 @@
 use super::{BLANK, Check, Context, Run, Sink, cis, nsa, pss};
 use crate::finding::Severity;
 use model::{Value, meta};
+use pod_security::psp::{Pass, Policy};
+use serde_json::json;
 use snapshot::Object;
 
 pub(super) static CHECKS: &[Check] = &[
@@ -68,39 +70,63 @@ pub(super) static CHECKS: &[Check] = &[
     },
 ];
 
-/// What a policy allows of the node: words for it and the field that does.
-fn allowed(policy: &Object) -> Vec<(&'static str, &'static str)> {
-    let spec = |field: &str| meta::at(&policy.value, &["spec", field]);
-    let is_true = |field: &str| spec(field) == Some(&Value::Bool(true));
-    let has = |field: &str, texts: &[&str]| {
-        meta::list(&policy.value, &["spec", field])
-            .iter()
-            .filter_map(Value::as_str)
-            .any(|text| texts.contains(&text))
-    };
-    let host_paths = has("volumes", &["*", "hostPath"])
-        && meta::list(&policy.value, &["spec", "allowedHostPaths"]).is_empty();
+/// A capability that no list names, so that only a policy that allows all allows it.
+const ANY_CAPABILITY: &str = "WHATEVER_THERE_IS";
+
+/// What pods may ask of their node, with the words for it and the fields of a policy that refuse it.
+/// The policy's engine says whether they do.
+fn requests() -> [(Value, &'static str, &'static [&'static str]); 6] {
+    let container =
+        |context: Value| json!({"containers": [{"name": "c", "securityContext": context}]});
+    let path = json!({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]});
+    let any = json!({"capabilities": {"add": [ANY_CAPABILITY]}});
     [
-        (is_true("privileged"), "privileged containers", "privileged"),
-        (is_true("hostPID"), "the node's processes", "hostPID"),
-        (is_true("hostIPC"), "the node's IPC", "hostIPC"),
-        (is_true("hostNetwork"), "the node's network", "hostNetwork"),
-        (host_paths, "all paths of the node", "volumes"),
         (
-            has("allowedCapabilities", &["*"]),
-            "all capabilities",
-            "allowedCapabilities",
+            container(json!({"privileged": true})),
+            "privileged containers",
+            &["privileged"],
         ),
         (
-            !meta::list(&policy.value, &["spec", "hostPorts"]).is_empty(),
-            "ports of the node",
-            "hostPorts",
+            json!({"hostPID": true}),
+            "the node's processes",
+            &["hostPID"],
         ),
+        (json!({"hostIPC": true}), "the node's IPC", &["hostIPC"]),
+        (
+            json!({"hostNetwork": true}),
+            "the node's network",
+            &["hostNetwork"],
+        ),
+        (
+            path,
+            "all paths of the node",
+            &["volumes", "allowedHostPaths"],
+        ),
+        (container(any), "all capabilities", &["allowedCapabilities"]),
     ]
-    .into_iter()
-    .filter(|(is_allowed, _, _)| *is_allowed)
-    .map(|(_, words, field)| (words, field))
-    .collect()
+}
+
+/// What a policy allows of the node: words for it and the field that does. Nothing, if it cannot
+/// be enforced: it then admits no pod.
+fn allowed(policy: &Object) -> Vec<(&'static str, &'static str)> {
+    let Ok(compiled) = Policy::new(&policy.value) else {
+        return Vec::new();
+    };
+    let mut allowed = Vec::new();
+    for (spec, words, controls) in requests() {
+        let review = compiled.review(Pass::Validating, &json!({"metadata": {}, "spec": spec}));
+        let is_refused = review.refusals.iter().any(|refusal| {
+            let control = refusal.control.strip_prefix("spec.").unwrap_or_default();
+            controls.contains(&control)
+        });
+        if let (false, Some(field)) = (is_refused, controls.first()) {
+            allowed.push((words, *field));
+        }
+    }
+    if !meta::list(&policy.value, &["spec", "hostPorts"]).is_empty() {
+        allowed.push(("ports of the node", "hostPorts"));
+    }
+    allowed
 }
 
 fn allows_everything<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {

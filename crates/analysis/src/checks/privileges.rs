@@ -1,8 +1,9 @@
 //! What a process may do once it runs: privileged mode, users, capabilities.
 
+use super::standard::Fault;
 use super::{BLANK, Check, Parameter, Pod, Run, Sink, cis, kubeaudit, kubesec, nsa, pss};
 use crate::finding::Severity;
-use model::{Value, meta};
+use model::meta;
 
 pub(super) static CHECKS: &[Check] = &[
     Check {
@@ -133,6 +134,46 @@ pub(super) static CHECKS: &[Check] = &[
         ..BLANK
     },
     Check {
+        id: "RMP-POD-008",
+        title: "not held to its user",
+        severity: Severity::Info,
+        what: "Containers with a runAsUser other than 0 for which runAsNonRoot: true is not in \
+               effect.",
+        why: "The restricted level refuses the pod, and nothing notices when somebody sets the \
+              user to 0 later.",
+        fix: "set securityContext.runAsNonRoot: true for the pod",
+        example: "spec:\n  securityContext:\n    runAsNonRoot: true\n    runAsUser: 10001",
+        references: &[pss("restricted: Running as Non-root")],
+        run: Run::Pods(not_held),
+        ..BLANK
+    },
+    Check {
+        id: "RMP-POD-009",
+        title: "default capabilities added back",
+        severity: Severity::Low,
+        what: "Containers that add capabilities that runtimes give by default, other than \
+               NET_BIND_SERVICE.",
+        why: "They are what drop: [ALL] is to take away; the restricted level refuses the pod.",
+        fix: "remove the capability from securityContext.capabilities.add",
+        example: "securityContext:\n  capabilities:\n    drop: [ALL]\n    add: [NET_BIND_SERVICE]",
+        references: &[pss("restricted: Capabilities"), kubeaudit("capabilities")],
+        run: Run::Pods(added_back),
+        ..BLANK
+    },
+    Check {
+        id: "RMP-POD-010",
+        title: "idle setting that Pod Security refuses",
+        severity: Severity::Info,
+        what: "Settings of the pod's security context that a level refuses, though each container \
+               has its own: runAsUser: 0, Unconfined profiles and the like.",
+        why: "The pod is refused all the same, and the next container that is added takes the \
+              setting over.",
+        fix: "remove the setting from the pod's securityContext",
+        references: &[pss("baseline"), pss("restricted")],
+        run: Run::Pods(idle),
+        ..BLANK
+    },
+    Check {
         id: "RMP-POD-007",
         title: "user ID of the host's range",
         severity: Severity::Info,
@@ -147,79 +188,85 @@ pub(super) static CHECKS: &[Check] = &[
 ];
 
 fn privileged<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
-    for container in pod.linux() {
-        if let Some(setting) = container.security("privileged")
-            && setting.is_true()
-        {
-            sink.container(
-                container,
-                "securityContext.privileged",
-                "runs privileged: nothing separates it from the node",
-            );
-        }
+    for fault in pod.faults("privileged") {
+        let message = "runs privileged: nothing separates it from the node";
+        sink.fault(pod, &fault, message);
     }
 }
 
 fn runs_as_root<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
-    for container in pod.linux() {
-        let Some(user) = container.security("runAsUser") else {
-            continue;
+    for fault in pod.faults("runAsUser") {
+        sink.fault(pod, &fault, "runAsUser: 0 is root");
+    }
+}
+
+/// The user that a container is told to run as.
+fn user(container: &snapshot::Container<'_>) -> Option<i64> {
+    container.security("runAsUser")?.value.as_i64()
+}
+
+/// Containers that are not held to another user than root, with the user that they name.
+fn not_non_root<'p, 'a>(
+    pod: &'p Pod<'a>,
+) -> impl Iterator<Item = (Fault<'p, 'a>, Option<i64>)> + use<'p, 'a> {
+    let faults = pod.faults("runAsNonRoot").into_iter();
+    faults.map(|fault| {
+        let user = fault.container.and_then(user);
+        (fault, user)
+    })
+}
+
+fn may_run_as_root<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
+    // A user that is set is either somebody else, RMP-POD-008, or root: RMP-POD-002.
+    for (fault, _) in not_non_root(pod).filter(|(_, user)| user.is_none()) {
+        let says_no = fault.container.is_none_or(|container| {
+            let setting = container.security("runAsNonRoot");
+            setting.is_some_and(|setting| !setting.is_true())
+        });
+        let message = if says_no {
+            "runAsNonRoot: false lets the image run as root"
+        } else {
+            "runs as whatever user the image names, root included"
         };
-        if user.value.as_i64() == Some(0) {
-            let name = container.name();
-            sink.add(pod.template.owner, user.path, "runAsUser: 0 is root")
-                .in_container(name);
+        sink.fault(pod, &fault, message);
+    }
+}
+
+fn not_held<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
+    for (fault, user) in not_non_root(pod) {
+        if let Some(user) = user.filter(|user| *user != 0) {
+            let message = format!("runs as user {user}, and nothing holds it to another than root");
+            sink.fault(pod, &fault, message);
         }
     }
 }
 
-fn may_run_as_root<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
-    for container in pod.linux() {
-        // A user that is set is either somebody else, or root: RMP-POD-002.
-        if container.security("runAsUser").is_some() {
-            continue;
-        }
-        match container.security("runAsNonRoot") {
-            Some(setting) if setting.is_true() => {}
-            Some(setting) => {
-                let name = container.name();
-                let message = "runAsNonRoot: false lets the image run as root";
-                sink.add(pod.template.owner, setting.path, message)
-                    .in_container(name);
-            }
-            None => {
-                sink.container(
-                    container,
-                    "securityContext.runAsNonRoot",
-                    "runs as whatever user the image names, root included",
-                );
-            }
-        }
+fn idle<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
+    for path in pod.idle_faults() {
+        let message = "no container takes it over, and Pod Security refuses it";
+        sink.add(pod.template.owner, pod.owner_path(path), message);
     }
 }
 
 fn escalation<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
-    for container in pod.linux() {
-        let message = match container.security("allowPrivilegeEscalation") {
-            Some(setting) if *setting.value == Value::Bool(false) => continue,
+    const FIELD: &str = "allowPrivilegeEscalation";
+    for fault in pod.faults(FIELD) {
+        let setting = fault.container.and_then(|c| c.security(FIELD));
+        let message = match setting {
             Some(_) => "allowPrivilegeEscalation: true lets processes gain rights",
             None => "allowPrivilegeEscalation is not set, and is then allowed",
         };
-        sink.container(
-            container,
-            "securityContext.allowPrivilegeEscalation",
-            message,
-        );
+        sink.fault(pod, &fault, message);
     }
 }
 
 /// The name of a capability without the prefix that some write.
-fn capability(value: &Value) -> Option<String> {
-    let name = value.as_str()?.to_ascii_uppercase();
-    Some(
-        name.strip_prefix("CAP_")
-            .map_or(name.clone(), str::to_owned),
-    )
+fn capability(name: &str) -> String {
+    let name = name.to_ascii_uppercase();
+    match name.strip_prefix("CAP_") {
+        Some(rest) => rest.to_owned(),
+        None => name,
+    }
 }
 
 /// Capabilities that lead out of the container by themselves.
@@ -234,56 +281,80 @@ const BREAKING: [&str; 8] = [
     "SYS_RAWIO",
 ];
 
-fn is_privileged(container: &snapshot::Container<'_>) -> bool {
-    container
-        .security("privileged")
-        .is_some_and(|s| s.is_true())
-}
-
 fn not_dropped<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
-    for container in pod.linux() {
-        let dropped = meta::list(
-            container.value,
-            &["securityContext", "capabilities", "drop"],
-        );
-        if dropped.iter().filter_map(capability).any(|c| c == "ALL") {
+    for fault in pod.faults("capabilities_restricted") {
+        let Some(container) = fault.container else {
+            continue;
+        };
+        // That a privileged one has all of them is said already.
+        if !fault.path.ends_with(".drop") || pod.is_privileged(container) {
             continue;
         }
-        // That it has all of them is said already.
-        if is_privileged(container) {
-            continue;
-        }
-        let message = if dropped.is_empty() {
+        let path = ["securityContext", "capabilities", "drop"];
+        let message = if meta::list(container.value, &path).is_empty() {
             "keeps all the capabilities that runtimes give"
         } else {
             "drops some capabilities, and not ALL"
         };
-        sink.container(container, "securityContext.capabilities.drop", message);
+        sink.fault(pod, &fault, message);
     }
 }
 
-fn added<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
-    for container in pod.linux() {
+/// The capabilities that containers add, with the fields that name them.
+fn additions<'p, 'a>(
+    pod: &'p Pod<'a>,
+) -> impl Iterator<Item = (&'p snapshot::Container<'a>, String, &'a str)> {
+    pod.containers.iter().flat_map(|container| {
         let path = ["securityContext", "capabilities", "add"];
-        for (index, value) in meta::list(container.value, &path).iter().enumerate() {
-            let Some(name) = capability(value) else {
-                continue;
-            };
-            if sink.lists("allowed", &name) || sink.lists("allowed", &format!("CAP_{name}")) {
-                continue;
-            }
-            let severity = if BREAKING.contains(&name.as_str()) {
-                Severity::Critical
-            } else {
-                Severity::High
-            };
-            let label = name.to_ascii_lowercase().replace('_', "-");
+        let added = meta::list(container.value, &path).iter().enumerate();
+        added.map(move |(index, value)| {
             let field = format!("securityContext.capabilities.add[{index}]");
-            sink.container(container, &field, format!("adds the capability {name}"))
-                .severity(severity)
-                .excused_by(format!("allow-capability-{label}"));
+            (container, field, value.as_str().unwrap_or_default())
+        })
+    })
+}
+
+fn added<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
+    let is_configured = sink.is_configured("allowed");
+    for (container, field, name) in additions(pod) {
+        let short = capability(name);
+        // Somebody's own list takes the place of the standard's.
+        let is_bad = if is_configured {
+            !sink.lists("allowed", &short) && !sink.lists("allowed", &format!("CAP_{short}"))
+        } else {
+            pod.is_fault("capabilities_baseline", &container.pod_field(&field))
+        };
+        if !is_bad {
+            continue;
+        }
+        let severity = if BREAKING.contains(&short.as_str()) {
+            Severity::Critical
+        } else {
+            Severity::High
+        };
+        sink.container(container, &field, format!("adds the capability {short}"))
+            .severity(severity)
+            .excused_by(excuse(&short));
+    }
+}
+
+fn added_back<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
+    for (container, field, name) in additions(pod) {
+        let path = container.pod_field(&field);
+        let is_told = pod.is_fault("capabilities_baseline", &path);
+        if !is_told && pod.is_fault("capabilities_restricted", &path) {
+            let short = capability(name);
+            let message = format!("adds {short}, which the restricted level refuses");
+            sink.container(container, &field, message)
+                .excused_by(excuse(&short));
         }
     }
+}
+
+/// The identifier of kubeaudit's override labels for a capability.
+fn excuse(capability: &str) -> String {
+    let label = capability.to_ascii_lowercase().replace('_', "-");
+    format!("allow-capability-{label}")
 }
 
 fn low_ids<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {

@@ -1,7 +1,7 @@
 //! Which capabilities containers may add, and must drop.
 
 use super::Finding;
-use crate::containers::{Container, Pod};
+use crate::containers::{Container, Place, Pod};
 use crate::level::Version;
 use crate::wording::{Sorted, containers, quoted};
 use model::meta;
@@ -32,7 +32,7 @@ struct Added<'a> {
 }
 
 impl<'a> Added<'a> {
-    fn visit(&mut self, container: &Container<'a>, allowed: &[&str], fields: &mut Vec<String>) {
+    fn visit(&mut self, container: &Container<'a>, allowed: &[&str], fields: &mut Vec<Place>) {
         let mut is_bad = false;
         let Some(context) = container.context else {
             return;
@@ -43,7 +43,7 @@ impl<'a> Added<'a> {
             if !allowed.contains(&name) {
                 is_bad = true;
                 self.capabilities.insert(name);
-                fields.push(container.path(&format!("capabilities.add[{i}]")));
+                fields.push(container.place(&format!("capabilities.add[{i}]")));
             }
         }
         if is_bad {
@@ -85,7 +85,7 @@ pub(super) fn restricted(pod: &Pod<'_>, version: Version) -> Option<Finding> {
             .map_or(&[][..], |c| meta::list(c, &["capabilities", "drop"]));
         if !dropped.iter().any(|c| c.as_str() == Some("ALL")) {
             keeping.push(container.name);
-            fields.push(container.path("capabilities.drop"));
+            fields.push(container.place("capabilities.drop"));
         }
         added.visit(container, &["NET_BIND_SERVICE"], &mut fields);
     }

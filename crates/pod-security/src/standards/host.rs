@@ -1,9 +1,9 @@
 //! What of its node a pod may share.
 
 use super::Finding;
-use crate::containers::{Pod, get};
+use crate::containers::{Place, Pod, get};
 use crate::level::Version;
-use crate::wording::{Setters, containers, plural};
+use crate::wording::{Setters, containers, plural, quoted};
 use model::{Value, meta};
 use std::collections::BTreeSet;
 
@@ -16,7 +16,10 @@ pub(super) fn namespaces(pod: &Pod<'_>, _: Version) -> Option<Finding> {
         return None;
     }
     let details: Vec<String> = shared.iter().map(|key| format!("{key}=true")).collect();
-    let fields = shared.iter().map(|key| format!("spec.{key}")).collect();
+    let fields = shared
+        .iter()
+        .map(|key| Place::of_pod(format!("spec.{key}")))
+        .collect();
     Finding::new("host namespaces", details.join(", "), fields)
 }
 
@@ -33,7 +36,7 @@ pub(super) fn ports(pod: &Pod<'_>, _: Version) -> Option<Finding> {
             is_bad = true;
             // Upstream orders them as texts.
             forbidden.insert(model::go::go_text(number));
-            fields.push(container.field(&format!("ports[{i}].hostPort")));
+            fields.push(container.field_place(&format!("ports[{i}].hostPort")));
         }
         if is_bad {
             users.push(container.name);
@@ -53,22 +56,34 @@ pub(super) fn ports(pod: &Pod<'_>, _: Version) -> Option<Finding> {
     Finding::new("hostPort", detail, fields)
 }
 
-/// Sysctls that change nothing outside the pod, with the minor version since which they are
-/// allowed.
-const SAFE: [(&str, u64); 12] = [
-    ("kernel.shm_rmid_forced", 0),
-    ("net.ipv4.ip_local_port_range", 0),
-    ("net.ipv4.tcp_syncookies", 0),
-    ("net.ipv4.ping_group_range", 0),
-    ("net.ipv4.ip_unprivileged_port_start", 0),
-    ("net.ipv4.ip_local_reserved_ports", 27),
-    ("net.ipv4.tcp_keepalive_time", 29),
-    ("net.ipv4.tcp_fin_timeout", 29),
-    ("net.ipv4.tcp_keepalive_intvl", 29),
-    ("net.ipv4.tcp_keepalive_probes", 29),
-    ("net.ipv4.tcp_rmem", 32),
-    ("net.ipv4.tcp_wmem", 32),
+/// Sysctls that change nothing outside the pod, which the newest version allows.
+pub const SAFE_SYSCTLS: [&str; 12] = [
+    "kernel.shm_rmid_forced",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.tcp_wmem",
 ];
+
+/// The minor version since which one of them is allowed.
+fn safe_since(name: &str) -> u64 {
+    match name {
+        "net.ipv4.ip_local_reserved_ports" => 27,
+        "net.ipv4.tcp_fin_timeout"
+        | "net.ipv4.tcp_keepalive_intvl"
+        | "net.ipv4.tcp_keepalive_probes"
+        | "net.ipv4.tcp_keepalive_time" => 29,
+        "net.ipv4.tcp_rmem" | "net.ipv4.tcp_wmem" => 32,
+        _ => 0,
+    }
+}
 
 pub(super) fn sysctls(pod: &Pod<'_>, version: Version) -> Option<Finding> {
     let mut forbidden = Vec::new();
@@ -78,18 +93,62 @@ pub(super) fn sysctls(pod: &Pod<'_>, version: Version) -> Option<Finding> {
         .map_or(&[][..], |context| meta::list(context, &["sysctls"]));
     for (i, sysctl) in all.iter().enumerate() {
         let name = meta::text(sysctl, &["name"]);
-        let is_safe = SAFE
-            .iter()
-            .any(|(safe, since)| *safe == name && version.has(*since));
+        let is_safe = SAFE_SYSCTLS.contains(&name) && version.has(safe_since(name));
         if !is_safe {
             forbidden.push(name);
-            fields.push(Pod::path(&format!("sysctls[{i}].name")));
+            fields.push(Pod::place(&format!("sysctls[{i}].name")));
         }
     }
     if forbidden.is_empty() {
         return None;
     }
     Finding::new("forbidden sysctls", forbidden.join(", "), fields)
+}
+
+/// Where containers name a host that the kubelet is to connect to, in the order of upstream.
+const CONNECTIONS: [[&str; 2]; 5] = [
+    ["livenessProbe", ""],
+    ["readinessProbe", ""],
+    ["startupProbe", ""],
+    ["lifecycle", "postStart"],
+    ["lifecycle", "preStop"],
+];
+
+/// Hosts of probes and of lifecycle hooks, which Kubernetes 1.34 forbids.
+pub(super) fn connections(pod: &Pod<'_>, _: Version) -> Option<Finding> {
+    let mut users = BTreeSet::new();
+    let mut hosts = BTreeSet::new();
+    let mut fields = Vec::new();
+    for container in &pod.containers {
+        for [first, second] in CONNECTIONS {
+            for action in ["httpGet", "tcpSocket"] {
+                let path = [first, second, action, "host"];
+                let path: Vec<&str> = path.into_iter().filter(|s| !s.is_empty()).collect();
+                let host = meta::text(container.value, &path);
+                if !host.is_empty() {
+                    users.insert(container.name);
+                    hosts.insert(host);
+                    fields.push(container.field_place(&path.join(".")));
+                }
+            }
+        }
+    }
+    if users.is_empty() {
+        return None;
+    }
+    let users: Vec<&str> = users.into_iter().collect();
+    let detail = format!(
+        "{} {} {} {}",
+        containers(&users),
+        plural(users.len(), "uses", "use"),
+        plural(
+            hosts.len(),
+            "probe or lifecycle host",
+            "probe or lifecycle hosts"
+        ),
+        quoted(&hosts)
+    );
+    Finding::new("probe or lifecycle host", detail, fields)
 }
 
 pub(super) fn process(pod: &Pod<'_>, _: Version) -> Option<Finding> {
@@ -101,12 +160,12 @@ pub(super) fn process(pod: &Pod<'_>, _: Version) -> Option<Finding> {
     let mut fields = Vec::new();
     if sets(pod.setting("windowsOptions")) {
         setters.pod = true;
-        fields.push(Pod::path(FIELD));
+        fields.push(Pod::place(FIELD));
     }
     for container in &pod.containers {
         if sets(container.setting("windowsOptions")) {
             setters.containers.push(container.name);
-            fields.push(container.path(FIELD));
+            fields.push(container.place(FIELD));
         }
     }
     if setters.is_empty() {

@@ -12,7 +12,7 @@ pub(super) fn privileged(pod: &Pod<'_>, _: Version) -> Option<Finding> {
     for container in &pod.containers {
         if container.setting("privileged") == Some(&Value::Bool(true)) {
             bad.push(container.name);
-            fields.push(container.path("privileged"));
+            fields.push(container.place("privileged"));
         }
     }
     if bad.is_empty() {
@@ -32,7 +32,7 @@ pub(super) fn escalation(pod: &Pod<'_>, version: Version) -> Option<Finding> {
     for container in &pod.containers {
         if container.setting("allowPrivilegeEscalation") != Some(&Value::Bool(false)) {
             bad.push(container.name);
-            fields.push(container.path("allowPrivilegeEscalation"));
+            fields.push(container.place("allowPrivilegeEscalation"));
         }
     }
     if bad.is_empty() {
@@ -57,7 +57,7 @@ pub(super) fn proc_mount(pod: &Pod<'_>, _: Version) -> Option<Finding> {
         if mount != "Default" {
             bad.push(container.name);
             types.insert(mount);
-            fields.push(container.path("procMount"));
+            fields.push(container.place("procMount"));
         }
     }
     if bad.is_empty() {

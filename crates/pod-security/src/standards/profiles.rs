@@ -1,7 +1,7 @@
 //! Profiles of AppArmor and seccomp, and labels of SELinux.
 
 use super::Finding;
-use crate::containers::{Pod, get};
+use crate::containers::{Place, Pod, get};
 use crate::level::Version;
 use crate::wording::{Setters, Sorted, containers, plural, quoted};
 use model::{Value, go, meta};
@@ -10,6 +10,14 @@ use std::collections::BTreeSet;
 const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
+
+/// The SELinux types that containers may have, at the newest version.
+pub const SELINUX_TYPES: [&str; 4] = [
+    "container_engine_t",
+    "container_init_t",
+    "container_kvm_t",
+    "container_t",
+];
 
 /// The type of a profile; empty if it says none.
 fn kind(profile: &Value) -> &str {
@@ -25,7 +33,7 @@ fn is_allowed(profile: &Value) -> bool {
 struct Bad<'a> {
     setters: Setters<'a>,
     types: Sorted<'a>,
-    fields: Vec<String>,
+    fields: Vec<Place>,
 }
 
 impl<'a> Bad<'a> {
@@ -35,13 +43,13 @@ impl<'a> Bad<'a> {
         if let Some(profile) = pod.setting(key).filter(|p| !is_allowed(p)) {
             bad.setters.pod = true;
             bad.types.insert(kind(profile));
-            bad.fields.push(Pod::path(&field));
+            bad.fields.push(Pod::place(&field));
         }
         for container in &pod.containers {
             if let Some(profile) = container.setting(key).filter(|p| !is_allowed(p)) {
                 bad.setters.containers.push(container.name);
                 bad.types.insert(kind(profile));
-                bad.fields.push(container.path(&field));
+                bad.fields.push(container.place(&field));
             }
         }
         bad
@@ -56,7 +64,7 @@ pub(super) fn app_armor(pod: &Pod<'_>, _: Version) -> Option<Finding> {
             value.is_empty() || value == "runtime/default" || value.starts_with("localhost/");
         if key.starts_with(APP_ARMOR) && !is_allowed {
             annotations.insert(format!("{key}={}", go::quoted(value)));
-            bad.fields.push(Pod::annotation_path(key));
+            bad.fields.push(Place::of_pod(Pod::annotation_path(key)));
         }
     }
     if bad.setters.is_empty() && annotations.is_empty() {
@@ -100,7 +108,7 @@ pub(super) fn seccomp_baseline(pod: &Pod<'_>, version: Version) -> Option<Findin
         let is_allowed = matches!(value, "runtime/default" | "docker/default")
             || value.starts_with("localhost/");
         if !is_allowed && forbidden.insert(format!("{key}={}", go::quoted(value))) {
-            fields.push(Pod::annotation_path(&key));
+            fields.push(Place::of_pod(Pod::annotation_path(&key)));
         }
     }
     if forbidden.is_empty() {
@@ -129,16 +137,19 @@ pub(super) fn seccomp_restricted(pod: &Pod<'_>, version: Version) -> Option<Find
     if version.has(25) && pod.is_windows() {
         return None;
     }
-    if let Some(found) = explicit_seccomp(Bad::find(pod, FIELD)) {
+    let is_set = pod.setting(FIELD).is_some();
+    let silent = pod
+        .containers
+        .iter()
+        .filter(|c| !is_set && c.setting(FIELD).is_none());
+    let (names, fields): (Vec<&str>, Vec<Place>) = silent
+        .map(|c| (c.name, c.place("seccompProfile.type")))
+        .unzip();
+    if let Some(mut found) = explicit_seccomp(Bad::find(pod, FIELD)) {
+        // Upstream's message is about these alone; the others are wrong all the same.
+        found.fields.extend(fields);
         return Some(found);
     }
-    if pod.setting(FIELD).is_some() {
-        return None;
-    }
-    let silent = pod.containers.iter().filter(|c| c.setting(FIELD).is_none());
-    let (names, fields): (Vec<&str>, Vec<String>) = silent
-        .map(|c| (c.name, c.path("seccompProfile.type")))
-        .unzip();
     if names.is_empty() {
         return None;
     }
@@ -165,14 +176,14 @@ pub(super) fn selinux(pod: &Pod<'_>, version: Version) -> Option<Finding> {
         let Some(options) = options else { continue };
         let before = fields.len();
         let path = |name: &str| match container {
-            None => Pod::path(&format!("{KEY}.{name}")),
-            Some(container) => container.path(&format!("{KEY}.{name}")),
+            None => Pod::place(&format!("{KEY}.{name}")),
+            Some(container) => container.place(&format!("{KEY}.{name}")),
         };
         let text = |name| get(options, name).and_then(Value::as_str).unwrap_or("");
         let is_allowed = match text("type") {
-            "" | "container_t" | "container_init_t" | "container_kvm_t" => true,
+            "" => true,
             "container_engine_t" => version.has(31),
-            _ => false,
+            other => SELINUX_TYPES.contains(&other),
         };
         if !is_allowed {
             types.insert(text("type"));

@@ -71,7 +71,10 @@ fn run(id: &str, version: Version, pod: &Value) -> Option<(String, Vec<String>)>
     evaluate(policy, &pod["metadata"], &pod["spec"])
         .into_iter()
         .find(|v| v.check == id)
-        .map(|v| (v.to_string(), v.fields))
+        .map(|v| {
+            let paths = v.fields.iter().map(|place| place.path.clone()).collect();
+            (v.to_string(), paths)
+        })
 }
 
 /// Holds a check to say `want` (and these fields) of a pod, or nothing if it is empty.
@@ -194,4 +197,89 @@ fn messages() {
         strictest(LATEST, &Value::Null, &pod["spec"]),
         Level::Privileged
     );
+}
+
+#[test]
+fn all_fields_are_named_whatever_the_message_is_about() {
+    // Upstream speaks of those that say no, and not of those that say nothing.
+    let mut pod = good();
+    pod["spec"]["securityContext"] = json!({});
+    pod["spec"]["containers"] = json!([container("a"), container("b")]);
+    pod["spec"]["containers"][0]["securityContext"]["runAsNonRoot"] = json!(false);
+    pod["spec"]["containers"][0]["securityContext"]["seccompProfile"] =
+        json!({"type": "Unconfined"});
+    expect(
+        "runAsNonRoot",
+        LATEST,
+        &pod,
+        "runAsNonRoot != true (container \"a\" must not set securityContext.runAsNonRoot=false)",
+        &[
+            "spec.containers[0].securityContext.runAsNonRoot",
+            "spec.containers[1].securityContext.runAsNonRoot",
+        ],
+    );
+    expect(
+        "seccompProfile_restricted",
+        LATEST,
+        &pod,
+        "seccompProfile (container \"a\" must not set securityContext.seccompProfile.type to \
+         \"Unconfined\")",
+        &[
+            "spec.containers[0].securityContext.seccompProfile.type",
+            "spec.containers[1].securityContext.seccompProfile.type",
+        ],
+    );
+}
+
+#[test]
+fn weaknesses_are_those_of_every_check() {
+    let spec = json!({
+        "hostNetwork": true,
+        "volumes": [{"name": "v", "hostPath": {"path": "/"}}],
+        "initContainers": [{"name": "b", "lifecycle": {"preStop": {"tcpSocket": {"host": "y"}}}}],
+        "containers": [{
+            "name": "a",
+            "livenessProbe": {"httpGet": {"host": "x"}},
+            "startupProbe": {"httpGet": {"host": ""}},
+            "securityContext": {"capabilities": {"add": ["NET_RAW"]}},
+        }],
+    });
+    let found = weaknesses(&Value::Null, &spec);
+    let ids: Vec<&str> = found.iter().map(|v| v.check).collect();
+    let want = [
+        "capabilities_baseline",
+        "hostNamespaces",
+        "hostPathVolumes",
+        "allowPrivilegeEscalation",
+        "capabilities_restricted",
+        "restrictedVolumes",
+        "runAsNonRoot",
+        "seccompProfile_restricted",
+        "hostProbesAndHostLifecycle",
+    ];
+    assert_eq!(ids, want);
+    let hosts = found.last().expect("that of the hosts");
+    assert_eq!(
+        hosts.to_string(),
+        "probe or lifecycle host (containers \"a\", \"b\" use probe or lifecycle hosts \"x\", \
+         \"y\")"
+    );
+    assert_eq!(
+        hosts.fields,
+        [
+            Place {
+                path: "spec.initContainers[0].lifecycle.preStop.tcpSocket.host".to_owned(),
+                container: Some(("initContainers", 0)),
+            },
+            Place {
+                path: "spec.containers[0].livenessProbe.httpGet.host".to_owned(),
+                container: Some(("containers", 0)),
+            },
+        ]
+    );
+    // No level makes the check that came later.
+    for level in Level::ALL {
+        let policy = LevelVersion::new(level, LATEST);
+        assert!(checks(policy).all(|c| c.id != "hostProbesAndHostLifecycle"));
+    }
 }

@@ -15,33 +15,36 @@ pub(super) fn non_root(pod: &Pod<'_>, _: Version) -> Option<Finding> {
     let mut missing = Vec::new();
     if whole == Some(false) {
         setters.pod = true;
-        set.push(Pod::path(FIELD));
+        set.push(Pod::place(FIELD));
     }
     for container in &pod.containers {
         match container.setting(FIELD).and_then(Value::as_bool) {
             Some(true) => {}
             Some(false) => {
                 setters.containers.push(container.name);
-                set.push(container.path(FIELD));
+                set.push(container.place(FIELD));
             }
             None if whole == Some(true) => {}
             None => {
                 silent.push(container.name);
-                missing.push(container.path(FIELD));
+                missing.push(container.place(FIELD));
             }
         }
     }
+    // A container that inherits nothing is as wrong as one that says so, whatever the message is
+    // about.
+    let silent_ones = if whole.is_none() { missing } else { Vec::new() };
     let (detail, fields) = if !setters.is_empty() {
         let who = setters.text(None);
         (
             format!("{who} must not set securityContext.runAsNonRoot=false"),
-            set,
+            set.into_iter().chain(silent_ones).collect(),
         )
     } else if !silent.is_empty() {
         let who = containers(&silent);
         (
             format!("pod or {who} must set securityContext.runAsNonRoot=true"),
-            missing,
+            silent_ones,
         )
     } else {
         return None;
@@ -56,12 +59,12 @@ pub(super) fn user(pod: &Pod<'_>, _: Version) -> Option<Finding> {
     let mut fields = Vec::new();
     if is_root(pod.setting(FIELD)) {
         setters.pod = true;
-        fields.push(Pod::path(FIELD));
+        fields.push(Pod::place(FIELD));
     }
     for container in &pod.containers {
         if is_root(container.setting(FIELD)) {
             setters.containers.push(container.name);
-            fields.push(container.path(FIELD));
+            fields.push(container.place(FIELD));
         }
     }
     if setters.is_empty() {

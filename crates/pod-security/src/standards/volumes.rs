@@ -1,7 +1,7 @@
 //! What kinds of volumes pods may have.
 
 use super::Finding;
-use crate::containers::{Pod, get};
+use crate::containers::{Place, Pod, get};
 use crate::level::Version;
 use crate::wording::{Sorted, plural, quoted};
 use model::meta;
@@ -50,7 +50,7 @@ pub(super) fn host_path(pod: &Pod<'_>, _: Version) -> Option<Finding> {
     for (i, volume) in meta::list(pod.spec, &["volumes"]).iter().enumerate() {
         if get(volume, "hostPath").is_some() {
             bad.push(meta::text(volume, &["name"]));
-            fields.push(format!("spec.volumes[{i}].hostPath"));
+            fields.push(Place::of_pod(format!("spec.volumes[{i}].hostPath")));
         }
     }
     if bad.is_empty() {
@@ -77,10 +77,10 @@ pub(super) fn restricted(pod: &Pod<'_>, _: Version) -> Option<Finding> {
             .find(|source| get(volume, source).is_some());
         bad.push(meta::text(volume, &["name"]));
         types.insert(source.unwrap_or("unknown"));
-        fields.push(match source {
+        fields.push(Place::of_pod(match source {
             Some(source) => format!("spec.volumes[{i}].{source}"),
             None => format!("spec.volumes[{i}]"),
-        });
+        }));
     }
     if bad.is_empty() {
         return None;

@@ -105,7 +105,7 @@ fn entry(template: &PodTemplate<'_>, asked: Option<Level>, version: Option<Versi
             control: violation.control,
             level: violation.level.as_str(),
             reason: violation.to_string(),
-            citation: cite(template, field),
+            citation: cite(template, &field.path),
         })
     });
     Entry {
