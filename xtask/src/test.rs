@@ -4,7 +4,7 @@ use crate::tools;
 use anyhow::{Result, bail};
 use std::process::Command;
 
-/// Runs the layer check and `cargo test --workspace` with every kubectl that can be had;
+/// Runs the layer check and `cargo test --workspace` with every kubectl that can be had and Chromium;
 /// `arguments` go to `cargo test`. On CI an end-to-end test that would be skipped is an error.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     crate::layers::check()?;
@@ -21,12 +21,23 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     if kubectls.is_empty() {
         bail!("no kubectl: install one, or run where apt can fetch Debian's kubernetes-client");
     }
+    let chromium = match tools::chromium() {
+        Ok(chromium) => Some(chromium),
+        Err(why) if on_ci => bail!("Chromium could not be had: {why:#}"),
+        Err(why) => {
+            eprintln!("SKIP: pages are not opened in a browser: {why:#}");
+            None
+        }
+    };
     let joined = std::env::join_paths(&kubectls)?;
-    tools::run(
-        Command::new(env!("CARGO"))
-            .args(["test", "--workspace", "--locked"])
-            .args(arguments)
-            .env("RAMPART_TEST_KUBECTLS", joined)
-            .current_dir(tools::root()),
-    )
+    let mut command = Command::new(env!("CARGO"));
+    command
+        .args(["test", "--workspace", "--locked"])
+        .args(arguments)
+        .env("RAMPART_TEST_KUBECTLS", joined)
+        .current_dir(tools::root());
+    if let Some(chromium) = chromium {
+        command.env("RAMPART_TEST_CHROMIUM", chromium);
+    }
+    tools::run(&mut command)
 }

@@ -25,10 +25,41 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// The `kubectl` on PATH, if there is one.
 pub(crate) fn kubectl_on_path() -> Option<PathBuf> {
+    on_path("kubectl")
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
-        .map(|dir| dir.join("kubectl"))
+        .map(|dir| dir.join(program))
         .find(|file| file.is_file())
+}
+
+/// The Chromium on PATH, else Debian's, installed with apt: it needs too many libraries to stand
+/// beside the system. An error says why it could not be had.
+pub(crate) fn chromium() -> Result<PathBuf> {
+    if let Some(found) = on_path("chromium") {
+        return Ok(found);
+    }
+    let install = || {
+        Command::new("apt-get")
+            .args(["install", "-qy", "--no-install-recommends", "chromium"])
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .output()
+            .context("apt-get is not on this machine")
+    };
+    if !install()?.status.success() {
+        // A fresh machine has no package lists yet.
+        run(Command::new("apt-get").args(["update", "-q"]))?;
+        let output = install()?;
+        if !output.status.success() {
+            bail!(
+                "apt-get install: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
+        }
+    }
+    on_path("chromium").context("apt-get install left no chromium on PATH")
 }
 
 /// Debian's `kubectl` (1.20), fetched into `target/tools` with apt and not installed, so that it

@@ -2,11 +2,9 @@
 //! grant, and the rules of the roles.
 
 mod layout;
-mod page;
 mod text;
 
-pub use layout::svg;
-pub use page::{escaped, page};
+pub use layout::{Place, Placed, placed, svg};
 pub use text::{dot, mermaid};
 
 use model::user::UserInfo;
@@ -48,8 +46,8 @@ pub enum NodeKind {
 }
 
 impl NodeKind {
-    /// The column that it stands in.
-    pub(crate) fn layer(self) -> usize {
+    /// The column that it stands in, counted from the left and from 0.
+    pub fn layer(self) -> usize {
         match self {
             Self::Subject => 0,
             Self::Binding => 1,

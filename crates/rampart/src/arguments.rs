@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Graph(Box<crate::commands::graph::Arguments>),
     /// Find the ways from a subject or pod to a secret, a node or everything
     Paths(Box<crate::commands::paths::Arguments>),
+    /// Write one HTML page of all that is found, to be read and passed on
+    Report(Box<crate::commands::report::Arguments>),
     /// Who reaches whom through the network, and why
     #[command(subcommand)]
     Netpol(Box<netpol::Netpol>),
@@ -305,6 +307,8 @@ pub(crate) enum FindingsFormat {
     Junit,
     /// A Markdown page, for pull requests
     Markdown,
+    /// One HTML page with filters
+    Html,
 }
 
 /// How bad a finding is.

@@ -14,6 +14,7 @@ pub(crate) mod paths;
 mod psp;
 mod pss;
 mod qos;
+pub(crate) mod report;
 mod score;
 mod serviceaccount_keys;
 mod snapshot;
@@ -48,6 +49,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::AccessMatrix(arguments) => access_matrix::run(&arguments),
         Command::Graph(arguments) => graph::run(&arguments),
         Command::Paths(arguments) => paths::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Netpol(arguments) => netpol::run(&arguments),
         Command::Completion { shell } => completion::completion(shell),
         Command::Manual { directory } => completion::manual(&directory),

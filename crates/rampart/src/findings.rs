@@ -1,5 +1,7 @@
 //! Findings, written for people and for other programs: one file per form.
 
+mod excerpts;
+pub(crate) mod html;
 pub(crate) mod human;
 pub(crate) mod junit;
 pub(crate) mod markdown;

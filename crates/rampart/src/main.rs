@@ -9,6 +9,7 @@ mod data_dir;
 mod findings;
 mod input;
 mod output;
+mod page;
 mod pods;
 mod store;
 mod token_keys;

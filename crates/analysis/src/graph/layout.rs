@@ -1,6 +1,5 @@
 //! Where nodes stand: one column for each kind, in each the order that keeps neighbours close.
 
-use super::page::escaped;
 use super::{Graph, NodeKind};
 use std::fmt::Write;
 
@@ -17,14 +16,39 @@ const LONGEST: usize = 60;
 
 /// Where a node is drawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) x: usize,
-    pub(crate) y: usize,
-    pub(crate) width: usize,
+pub struct Place {
+    /// The left edge, in the picture's units.
+    pub x: usize,
+    /// The upper edge.
+    pub y: usize,
+    /// How wide its box is; all are 22 high.
+    pub width: usize,
+}
+
+/// Where everything is drawn.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Placed {
+    /// A place for each node of the graph, in their order.
+    pub places: Vec<Place>,
+    /// The width of the whole.
+    pub width: usize,
+    /// The height of the whole.
+    pub height: usize,
+}
+
+/// Finds a place for every node: one column for each kind, and in each column an order that keeps
+/// edges short.
+pub fn placed(graph: &Graph) -> Placed {
+    let (places, width, height) = places(graph);
+    Placed {
+        places,
+        width,
+        height,
+    }
 }
 
 /// All places, and the size of the whole.
-pub(crate) fn places(graph: &Graph) -> (Vec<Place>, usize, usize) {
+pub(super) fn places(graph: &Graph) -> (Vec<Place>, usize, usize) {
     let mut columns: Vec<Vec<usize>> = vec![Vec::new(); 4];
     for (at, node) in graph.nodes.iter().enumerate() {
         if let Some(column) = columns.get_mut(node.kind.layer()) {
@@ -96,7 +120,7 @@ fn spread(column: &[usize], heights: &mut [f64]) {
 }
 
 /// A label that is not too long to draw.
-pub(crate) fn shortened(label: &str) -> String {
+fn shortened(label: &str) -> String {
     if label.chars().count() <= LONGEST {
         return label.to_owned();
     }
@@ -149,8 +173,25 @@ pub fn svg(graph: &Graph) -> String {
     out
 }
 
+/// A text as it can stand in XML and in quoted attributes.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c if c.is_control() && c != '\n' && c != '\t' => out.push(char::REPLACEMENT_CHARACTER),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// The colour of a kind of node.
-pub(crate) fn colour(kind: NodeKind) -> &'static str {
+fn colour(kind: NodeKind) -> &'static str {
     match kind {
         NodeKind::Subject => "#dbeafe",
         NodeKind::Binding => "#fef3c7",

@@ -1,16 +1,18 @@
 //! `rampart access-matrix`: who may do what, as a table.
 
 use crate::access;
+use crate::findings;
 use crate::input::{Input, InputArguments};
 use crate::output::{Format, Outcome, answer, shown, tell, write};
+use crate::page::table::Column;
+use crate::page::{self, Page, Widget};
 use analysis::access::{Access, Cells, Matrix, Resource, VERBS, differences, of_user, resources};
-use analysis::graph::escaped;
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use model::user::{MASTERS, UserInfo};
 use rbac::Subject;
 use serde_json::{Map, Value, json};
-use snapshot::Severity;
+use snapshot::{Problem, Severity};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -108,7 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
             None
         }
         Form::Html => {
-            write(&html(&table))?;
+            write(&html(&table, input.snapshot.problems()))?;
             None
         }
         Form::Human => Some(Format::Human),
@@ -446,36 +448,32 @@ fn csv(table: &Table) -> String {
         .collect()
 }
 
-/// The page around the table.
-const PAGE: &str = include_str!("access_matrix.html");
-
-fn html(table: &Table) -> String {
-    let row = |cells: &[String], tag: &str| {
-        let cells: String = cells
-            .iter()
-            .map(|cell| {
-                let class = match cell.as_str() {
-                    "yes" => " class=\"y\"",
-                    "names" => " class=\"n\"",
-                    _ => "",
-                };
-                format!("<{tag}{class}>{}</{tag}>", escaped(cell))
-            })
-            .collect();
-        format!("<tr>{cells}</tr>\n")
-    };
-    let body: String = table.rows.iter().map(|cells| row(cells, "td")).collect();
-    // What is put in last may hold anything.
-    PAGE.replacen("{{title}}", &escaped(&table.title.replace("{{", "{ {")), 2)
-        .replacen(
-            "{{note}}",
-            &escaped(table.note.as_deref().unwrap_or_default()),
-            1,
-        )
-        .replacen(
-            "{{head}}",
-            &row(&table.header, "th").replace("{{", "{ {"),
-            1,
-        )
-        .replacen("{{body}}", &body, 1)
+fn html(table: &Table, problems: &[Problem]) -> String {
+    let verbs = table
+        .header
+        .iter()
+        .map(|title| (title.to_lowercase(), title));
+    let columns = verbs.map(|(title, own)| {
+        let column = match own.as_str() {
+            "SUBJECT" | "RESOURCE" => Column::code(""),
+            "NAMESPACE" | "VERB" => Column::code("").filtered(),
+            _ => Column::access(""),
+        };
+        (title, column)
+    });
+    let mut list = page::Table::titled(columns);
+    for row in &table.rows {
+        list.row(row);
+    }
+    let mut page = Page::new(table.title.as_str());
+    findings::html::problems(page.body(), problems);
+    if let Some(note) = &table.note {
+        page.body().element("p", note);
+    }
+    if list.is_empty() {
+        page.body().raw("<p>Nothing.</p>\n");
+    } else {
+        page.widget("access", Widget::Table(list));
+    }
+    page.render()
 }

@@ -99,6 +99,7 @@ pub(crate) fn run(arguments: &arguments::Audit) -> Result<ExitCode> {
         }
         FindingsFormat::Junit => output::write(&findings::junit::render(&shown))?,
         FindingsFormat::Markdown => output::write(&findings::markdown::render(&shown))?,
+        FindingsFormat::Html => output::write(&findings::html::render(&shown, snapshot))?,
     }
     let is_bad = report.findings.iter().any(|f| f.severity >= fail_on);
     let outcome = if is_bad { Outcome::Bad } else { Outcome::Good };

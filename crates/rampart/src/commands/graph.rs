@@ -3,7 +3,8 @@
 use crate::access;
 use crate::input::InputArguments;
 use crate::output::{Format, Outcome, answer, tell, write};
-use analysis::graph::{Filter, Graph, dot, graph, mermaid, page, svg};
+use crate::page::{Page, Picture, Widget};
+use analysis::graph::{Filter, Graph, dot, graph, mermaid, svg};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
@@ -85,11 +86,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         Form::Dot => write(&dot(&graph))?,
         Form::Mermaid => write(&mermaid(&graph))?,
         Form::Svg => write(&svg(&graph))?,
-        Form::Html => write(&page(&graph, "Roles and bindings"))?,
+        Form::Html => write(&page(&graph))?,
         Form::Json => document(Format::Json)?,
         Form::Yaml => document(Format::Yaml)?,
     }
     Ok(Outcome::Good.status(access::worst_problem(&input.snapshot)))
+}
+
+fn page(graph: &Graph) -> String {
+    let mut page = Page::new("Roles and bindings");
+    page.fill_window();
+    page.widget("graph", Widget::Picture(Picture::of(graph)));
+    page.render()
 }
 
 /// Service accounts too: a binding may name one that is not there.

@@ -55,7 +55,7 @@ fn is_address(ip: &str) -> Result<IpAddr> {
 
 /// The problems of the input, with the policies that are not taken into account because they
 /// cannot be read.
-fn problems(input: &Input, network: &SnapshotNetwork<'_>) -> Vec<Problem> {
+pub(super) fn problems(input: &Input, network: &SnapshotNetwork<'_>) -> Vec<Problem> {
     // The policies of the admin tiers are no built-in kinds, but these commands know them.
     let is_known = |problem: &Problem| {
         problem.kind == ProblemKind::UnknownKind

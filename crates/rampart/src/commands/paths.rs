@@ -1,13 +1,15 @@
 //! `rampart paths`: the ways from a subject to a goal.
 
+use crate::findings;
 use crate::input::{ALL, InputArguments};
 use crate::output::{Colour, Format, Outcome, Style, answer, shown, tell, write};
+use crate::page::Page;
 use analysis::paths::{self, From, Goal, Path, Paths, Query};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use pod_security::{Level, NamespacePolicy};
 use serde_json::{Map, Value, json};
-use snapshot::Snapshot;
+use snapshot::{Problem, Snapshot};
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -56,6 +58,8 @@ enum Form {
     Yaml,
     /// A graph for Graphviz
     Dot,
+    /// One HTML page
+    Html,
 }
 
 /// Reads the objects and looks for paths.
@@ -76,10 +80,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         Form::Human => Some(Format::Human),
         Form::Json => Some(Format::Json),
         Form::Yaml => Some(Format::Yaml),
-        Form::Dot => None,
+        Form::Dot => {
+            write(&paths::dot(&found))?;
+            None
+        }
+        Form::Html => {
+            write(&html(&query, &found, snapshot.problems()))?;
+            None
+        }
     };
     match format {
-        None => write(&paths::dot(&found))?,
+        None => {}
         Some(format) => {
             let document = document(arguments, &found)?;
             answer(format, SCHEMA, document, snapshot.problems(), |style| {
@@ -96,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// Whether the namespace's Pod Security labels let a privileged pod in.
-fn admits_privileged(snapshot: &Snapshot, namespace: &str) -> bool {
+pub(super) fn admits_privileged(snapshot: &Snapshot, namespace: &str) -> bool {
     let labels = snapshot.namespace_labels(namespace);
     let label = |key: &str| labels.get(key).copied();
     let (policy, _) = NamespacePolicy::default().with_labels(label);
@@ -139,6 +150,13 @@ fn reason(arguments: &Arguments, found: &Paths) -> String {
             .collect::<Vec<_>>()
             .join("; "),
     }
+}
+
+fn html(query: &Query, found: &Paths, problems: &[Problem]) -> String {
+    let mut page = Page::new(format!("Ways from {} to {}", query.from, query.to));
+    findings::html::problems(page.body(), problems);
+    crate::page::paths::write(page.body(), found);
+    page.render()
 }
 
 fn human(query: &Query, found: &Paths, style: Style) -> String {
