@@ -218,7 +218,7 @@ fn hostile_names_do_no_harm() {
             "apiVersion: {group}\nkind: {kind}\nmetadata: {{name: {quoted}, namespace: {quoted}, annotations: {{{quoted}: {quoted}}}}}\n{more}\n---\n"
         );
     }
-    let _ = write!(all, "{quoted}: [\n");
+    let _ = writeln!(all, "{quoted}: [");
     std::fs::write(manifests.join("<b>'\".yaml"), all).expect("a file");
     let manifests = text(&manifests);
     let pages = [
