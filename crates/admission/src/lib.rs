@@ -6,6 +6,8 @@ mod certificates;
 mod default_tolerations;
 mod namespace_lifecycle;
 mod node_restriction;
+mod pod_security;
+mod pod_security_policy;
 mod priority;
 mod service_account;
 mod service_addresses;
@@ -14,14 +16,19 @@ pub use certificates::Certificates;
 pub use default_tolerations::DefaultTolerationSeconds;
 pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_restriction::NodeRestriction;
+pub use pod_security::{
+    ConfigError, Evaluation, Exemptions, NoRecorder, PodSecurity, PodSecurityConfig, Recorder,
+    Subject,
+};
+pub use pod_security_policy::PodSecurityPolicy;
 pub use priority::Priority;
 pub use service_account::{ServiceAccount, TOKEN_MOUNT, VOLUME_PREFIX};
 pub use service_addresses::ServiceAddresses;
 
-use model::Value;
 use model::resource::Resource;
 use model::status::Status;
 use model::user::UserInfo;
+use model::{Value, meta};
 use std::sync::Arc;
 
 /// What a request does to its object.
@@ -122,12 +129,19 @@ impl Chain {
     }
 }
 
-/// A refusal of the request by one of its plugins, worded as upstream's `NewForbidden`.
+/// A refusal of the request by one of its plugins, worded as upstream's `NewForbidden`. An object
+/// whose name is still to be generated goes by what its name will begin with.
 pub fn forbidden(request: &Request<'_>, why: &str) -> Status {
-    Status::forbidden(
-        &request.resource.group,
-        &request.resource.plural,
-        request.name,
-        why,
-    )
+    let own = || match meta::name(&request.object) {
+        "" => meta::text(&request.object, &["metadata", "generateName"]),
+        name => name,
+    };
+    let name = match (request.name, request.operation) {
+        ("", Operation::Create) if request.subresource.is_empty() => match own() {
+            "" => "Unknown",
+            name => name,
+        },
+        (name, _) => name,
+    };
+    Status::forbidden(&request.resource.group, &request.resource.plural, name, why)
 }

@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 /// How many parsed objects are remembered. Most requests ask for the same few: their namespace, its
 /// default account.
-const REMEMBERED: usize = 256;
+const REMEMBERED: usize = 1024;
+/// Lists of up to so many objects are remembered too: classes, policies, limits and quotas, which
+/// are asked for with every pod.
+const FEW: usize = 64;
 
 /// One version of an object: its revision and its value.
 type Version = (u64, Arc<Value>);
@@ -65,6 +68,10 @@ impl admission::Lookup for CacheLookup {
         };
         let filter = Filter::below(key::of_namespace(&cache.prefix, namespace));
         let page = cache.page(&filter, None, 0);
-        page.objects.iter().filter_map(|o| parsed(o)).collect()
+        let objects = page.objects.iter();
+        if page.objects.len() <= FEW {
+            return objects.filter_map(|o| self.remembered(o)).collect();
+        }
+        objects.filter_map(|o| parsed(o)).collect()
     }
 }

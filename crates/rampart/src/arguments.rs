@@ -1,5 +1,6 @@
 //! The command line. Completions and the manual are made from the same definitions.
 
+pub(crate) mod admission;
 pub(crate) mod netpol;
 
 use crate::input::{ClusterArguments, InputArguments};
@@ -132,6 +133,8 @@ pub(crate) struct Up {
     /// with AES-256-GCM under a key in the data directory]
     #[arg(long, value_name = "FILE")]
     pub(crate) encryption_config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) admission: admission::AdmissionArguments,
     /// How long history is kept for watches and consistent reads
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub(crate) history: Duration,

@@ -1,6 +1,7 @@
 //! The composition root of `rampart up`: what a cluster is made of, in the order in which it
 //! comes up and goes down.
 
+mod admission;
 mod identities;
 mod late;
 mod logging;

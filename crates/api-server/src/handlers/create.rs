@@ -184,12 +184,13 @@ async fn admit(
         audit_annotations: Vec::new(),
     };
     settle(server, &request).await;
-    server
+    let verdict = server
         .admission
-        .mutate(&mut request, server.services.lookup.as_ref())?;
+        .mutate(&mut request, server.services.lookup.as_ref());
     let mut object = request.object;
     ctx.warnings.append(&mut request.warnings);
     ctx.audit_annotations.append(&mut request.audit_annotations);
+    verdict?;
     // What a plugin added gets its defaults too.
     (served.stored.behavior.default)(&served.stored.storage_version, &mut object);
     Ok(object)

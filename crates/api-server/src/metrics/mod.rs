@@ -4,6 +4,7 @@
 //! Everything that can be known when it is asked for (stored objects, the process, the audit
 //! log) is read then.
 
+mod admission;
 mod authentication;
 mod authorization;
 mod process;
@@ -12,6 +13,7 @@ mod series;
 mod storage;
 mod text;
 
+pub use admission::PodSecurityCounts;
 pub use authentication::CountedAuthenticator;
 pub use authorization::CountedAuthorizer;
 pub use storage::CountedStore;
@@ -40,6 +42,7 @@ pub struct Metrics {
     authentication: Arc<Authentication>,
     authorization: Authorization,
     authorizers: Vec<Arc<CountedAuthorizer>>,
+    pod_security: Option<Arc<PodSecurityCounts>>,
     storage: Arc<Storage>,
     connections: AtomicI64,
     panics: AtomicU64,
@@ -60,6 +63,7 @@ impl Metrics {
             authentication: Arc::default(),
             authorization: Authorization::default(),
             authorizers: Vec::new(),
+            pod_security: None,
             connections: AtomicI64::new(0),
             panics: AtomicU64::new(0),
             dropped_reads: AtomicU64::new(0),
@@ -91,6 +95,13 @@ impl Metrics {
         self
     }
 
+    /// Shows what pod security decided too.
+    #[must_use]
+    pub fn with_pod_security(mut self, counts: Arc<PodSecurityCounts>) -> Self {
+        self.pod_security = Some(counts);
+        self
+    }
+
     /// Wraps a store so that what is asked of it is counted here.
     pub fn counted_store(&self, inner: Arc<dyn Store>) -> CountedStore {
         CountedStore::new(inner, self.storage.clone())
@@ -116,6 +127,9 @@ impl Metrics {
         self.authentication.write(&mut text);
         self.authorization.write(&mut text);
         authorization::write_decisions(&self.authorizers, &mut text);
+        if let Some(counts) = &self.pod_security {
+            counts.write(&mut text);
+        }
         self.storage.write(&mut text);
         self.write_audit(&mut text);
         write_objects(cache, &mut text);

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use api_server::Config;
 use api_server::auditing;
 use api_server::health::{Gate, Health};
-use api_server::metrics::{CountedAuthorizer, Metrics, MetricsPage};
+use api_server::metrics::{CountedAuthorizer, Metrics, MetricsPage, PodSecurityCounts};
 use audit::{Auditor, Log, LogOptions, Policy};
 use std::path::Path;
 use std::sync::Arc;
@@ -17,22 +17,30 @@ pub(crate) struct Operations {
     audit: Option<Arc<Log>>,
 }
 
+/// What counts by itself, and is shown with the metrics.
+pub(crate) struct Counted {
+    /// The authorizers of the chain whose decisions are counted.
+    pub(crate) authorizers: Vec<Arc<CountedAuthorizer>>,
+    /// What pod security decides.
+    pub(crate) pod_security: Arc<PodSecurityCounts>,
+}
+
 impl Operations {
-    /// Plugs everything into the server. `authorizers` are those of its chain whose decisions are
-    /// counted; `gates` are what must have happened before it is ready, under the names that
+    /// Plugs everything into the server. `gates` are what must have happened before it is ready, under the names that
     /// `/readyz?verbose` shows.
     pub(crate) fn attach(
         config: &mut Config,
         arguments: &Up,
         data: &DataDir,
-        authorizers: Vec<Arc<CountedAuthorizer>>,
+        counted: Counted,
         gates: impl IntoIterator<Item = (&'static str, Gate)>,
     ) -> Result<Self> {
         let auditor = auditor(arguments, data)?;
         let audit = auditor.as_ref().map(|a| a.log().clone());
         let mut metrics = Metrics::new(config.registry.clone(), env!("CARGO_PKG_VERSION"))
             .with_store(config.store.clone())
-            .with_authorizers(authorizers);
+            .with_authorizers(counted.authorizers)
+            .with_pod_security(counted.pod_security);
         if let Some(log) = &audit {
             metrics = metrics.with_audit(log.clone());
         }

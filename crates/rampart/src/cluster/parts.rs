@@ -1,23 +1,20 @@
 //! Bringing a cluster up and down.
 
+use super::admission;
 use super::identities;
 use super::late::LateObjects;
-use super::operations::Operations;
+use super::operations::{Counted, Operations};
 use super::serving;
 use super::workers;
 use crate::arguments::{Node, Up};
 use crate::data_dir::DataDir;
 use crate::store::Store;
-use admission::{
-    Certificates, Chain, DefaultTolerationSeconds, NamespaceLifecycle, NodeRestriction, Plugin,
-    Priority, ServiceAccount, ServiceAddresses,
-};
 use anyhow::{Context, Result, bail};
 use api_server::authorization::{Authorizer, Masters, OpenPaths, Union};
 use api_server::identity_objects::CacheObjects;
 use api_server::issuer_discovery::IssuerDiscovery;
-use api_server::live_authorizers::{EscalationCheck, StoredPods, StoredRoles};
-use api_server::metrics::CountedAuthorizer;
+use api_server::live_authorizers::{StoredPods, StoredRoles};
+use api_server::metrics::{CountedAuthorizer, PodSecurityCounts};
 use api_server::token_request::TokenRequests;
 use api_server::{Config, Handle};
 use controllers::Controllers;
@@ -103,7 +100,14 @@ impl Cluster {
         let mut config = Config::new(store.objects(), authenticator, authorizer.clone());
         config.limits.head = arguments.header_timeout;
         config.limits.handshake = config.limits.handshake.min(arguments.header_timeout);
-        config.admission = Chain::new(plugins(&roles, &authorizer));
+        let counts = Arc::new(PodSecurityCounts::default());
+        config.admission = admission::chain(&admission::Parts {
+            arguments: &arguments.admission,
+            roles: &roles,
+            authorizer: &authorizer,
+            counts: &counts,
+            services: SERVICE_NETWORK,
+        })?;
         config.observers = vec![roles, pods];
         config.virtuals = api_server::reviews::all();
         config
@@ -111,7 +115,11 @@ impl Cluster {
             .push(Arc::new(TokenRequests::new(issuer.clone())));
         let discovery = Arc::new(IssuerDiscovery::new(issuer.clone()));
         config.endpoints.push(discovery.clone());
-        let operations = Operations::attach(&mut config, arguments, &data, vec![node, rbac], [])?;
+        let counted = Counted {
+            authorizers: vec![node, rbac],
+            pod_security: counts,
+        };
+        let operations = Operations::attach(&mut config, arguments, &data, counted, [])?;
         let mut handle = config.start().await?;
         objects.set(Arc::new(CacheObjects(handle.server().cache().clone())));
 
@@ -156,24 +164,6 @@ impl Cluster {
         self.operations.stopped();
         self.store.close().await;
     }
-}
-
-/// The admission chain in upstream's order.
-fn plugins(roles: &Arc<StoredRoles>, authorizer: &Arc<dyn Authorizer>) -> Vec<Box<dyn Plugin>> {
-    let asked: Arc<dyn rbac::Authorizer> = authorizer.clone();
-    vec![
-        Box::new(NamespaceLifecycle),
-        Box::new(ServiceAccount),
-        Box::new(NodeRestriction),
-        Box::new(Priority),
-        Box::new(DefaultTolerationSeconds),
-        Box::new(ServiceAddresses::new(SERVICE_NETWORK.0, SERVICE_NETWORK.1)),
-        Box::new(Certificates::new(asked)),
-        Box::new(EscalationCheck {
-            roles: roles.clone(),
-            authorizer: authorizer.clone(),
-        }),
-    ]
 }
 
 /// Where clients on this machine reach a server that is bound to `address`.

@@ -1,0 +1,187 @@
+//! The admission chain: which plugins there are, which of them run, and how they are set up.
+
+use crate::arguments::admission::AdmissionArguments;
+use admission::{
+    Certificates, Chain, DefaultTolerationSeconds, NamespaceLifecycle, NodeRestriction, Plugin,
+    PodSecurity, PodSecurityConfig, PodSecurityPolicy, Priority, ServiceAccount, ServiceAddresses,
+};
+use anyhow::{Context, Result, bail};
+use api_server::authorization::Authorizer;
+use api_server::live_authorizers::{EscalationCheck, StoredRoles};
+use api_server::metrics::PodSecurityCounts;
+use model::decode::{Format, decode};
+use model::{Value, meta};
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Names that the plugins of [`Certificates`] go by; they run as one.
+const CERTIFICATES: [&str; 3] = [
+    "CertificateApproval",
+    "CertificateSigning",
+    "CertificateSubjectRestriction",
+];
+/// Versions of `AdmissionConfiguration`.
+const VERSIONS: [&str; 3] = [
+    "apiserver.config.k8s.io/v1",
+    "apiserver.k8s.io/v1alpha1",
+    "apiserver.config.k8s.io/v1alpha1",
+];
+
+/// What the plugins work with.
+pub(super) struct Parts<'a> {
+    pub(super) arguments: &'a AdmissionArguments,
+    pub(super) roles: &'a Arc<StoredRoles>,
+    pub(super) authorizer: &'a Arc<dyn Authorizer>,
+    pub(super) counts: &'a Arc<PodSecurityCounts>,
+    /// The network of the addresses of services.
+    pub(super) services: (Ipv4Addr, u8),
+}
+
+/// A plugin in its place.
+struct Step {
+    plugin: Box<dyn Plugin>,
+    runs: Runs,
+}
+
+/// Whether a plugin runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Runs {
+    /// Whatever is said: it is part of what makes the cluster safe.
+    Always,
+    /// Unless it is disabled.
+    ByDefault,
+    /// Only if it is enabled.
+    IfAsked,
+}
+
+/// The admission chain, in upstream's order.
+///
+/// # Errors
+///
+/// Names of plugins that there are not, and a configuration that cannot be used.
+pub(super) fn chain(parts: &Parts<'_>) -> Result<Chain> {
+    let security = match &parts.arguments.config {
+        Some(file) => configured(file)?,
+        None => None,
+    };
+    let security = security.unwrap_or_else(|| {
+        PodSecurityConfig::enforcing(parts.arguments.pod_security_default.level())
+    });
+    let asked: Arc<dyn rbac::Authorizer> = parts.authorizer.clone();
+    let step = |runs, plugin| Step { plugin, runs };
+    let steps = vec![
+        step(
+            Runs::Always,
+            Box::new(NamespaceLifecycle) as Box<dyn Plugin>,
+        ),
+        step(Runs::ByDefault, Box::new(ServiceAccount)),
+        step(Runs::ByDefault, Box::new(NodeRestriction)),
+        step(
+            Runs::ByDefault,
+            Box::new(PodSecurity::new(security, parts.counts.clone())),
+        ),
+        step(
+            Runs::IfAsked,
+            Box::new(PodSecurityPolicy::new(asked.clone())),
+        ),
+        step(Runs::ByDefault, Box::new(Priority)),
+        step(Runs::ByDefault, Box::new(DefaultTolerationSeconds)),
+        step(
+            Runs::Always,
+            Box::new(ServiceAddresses::new(parts.services.0, parts.services.1)),
+        ),
+        step(Runs::Always, Box::new(Certificates::new(asked))),
+        step(
+            Runs::Always,
+            Box::new(EscalationCheck {
+                roles: parts.roles.clone(),
+                authorizer: parts.authorizer.clone(),
+            }),
+        ),
+    ];
+    check_names(parts.arguments, &steps)?;
+    let says = |names: &[String], step: &Step| names.iter().any(|n| n == step.plugin.name());
+    let runs = |step: &Step| match step.runs {
+        Runs::Always => true,
+        Runs::ByDefault => !says(&parts.arguments.disabled, step),
+        Runs::IfAsked => says(&parts.arguments.enabled, step),
+    };
+    let plugins = steps.into_iter().filter(runs).map(|step| step.plugin);
+    Ok(Chain::new(plugins.collect()))
+}
+
+fn check_names(arguments: &AdmissionArguments, steps: &[Step]) -> Result<()> {
+    let mut known: Vec<&str> = steps.iter().map(|step| step.plugin.name()).collect();
+    known.extend(CERTIFICATES);
+    known.sort_unstable();
+    known.dedup();
+    for (flag, names) in [
+        ("enable", &arguments.enabled),
+        ("disable", &arguments.disabled),
+    ] {
+        for name in names {
+            if !known.contains(&name.as_str()) {
+                bail!(
+                    "--{flag}-admission-plugins: plugin {name:?} is unknown; there are {}",
+                    known.join(", ")
+                );
+            }
+        }
+    }
+    for name in &arguments.disabled {
+        if arguments.enabled.contains(name) {
+            bail!("{name} is named by --enable-admission-plugins and --disable-admission-plugins");
+        }
+        let always = steps
+            .iter()
+            .any(|step| step.runs == Runs::Always && step.plugin.name() == name);
+        if always || CERTIFICATES.contains(&name.as_str()) {
+            bail!("--disable-admission-plugins: {name} cannot be turned off");
+        }
+    }
+    Ok(())
+}
+
+/// What the file says of `PodSecurity`, if it does.
+fn configured(file: &Path) -> Result<Option<PodSecurityConfig>> {
+    let shown = file.display().to_string();
+    let whole = read(file)?;
+    if meta::text(&whole, &["kind"]) != "AdmissionConfiguration"
+        || !VERSIONS.contains(&meta::text(&whole, &["apiVersion"]))
+    {
+        bail!("{shown}: not an AdmissionConfiguration of {}", VERSIONS[0]);
+    }
+    let mut found = None;
+    for plugin in meta::list(&whole, &["plugins"]) {
+        let name = meta::text(plugin, &["name"]);
+        if name != "PodSecurity" {
+            bail!("{shown}: no configuration of plugin {name:?} is known, only of PodSecurity");
+        }
+        if found.is_some() {
+            bail!("{shown}: {name} is configured twice");
+        }
+        let path = meta::text(plugin, &["path"]);
+        let own = plugin.get("configuration").filter(|own| !own.is_null());
+        let (config, place) = match own {
+            Some(own) => (own.clone(), shown.clone()),
+            None if path.is_empty() => continue,
+            None => {
+                let path = file.parent().unwrap_or(Path::new("")).join(path);
+                (read(&path)?, path.display().to_string())
+            }
+        };
+        found = Some(PodSecurityConfig::from_value(&config).context(place)?);
+    }
+    Ok(found)
+}
+
+fn read(file: &Path) -> Result<Value> {
+    let shown = file.display();
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {shown}"))?;
+    let decoded = decode(&bytes, Format::Yaml).with_context(|| shown.to_string())?;
+    match decoded.strict_errors.first() {
+        Some(error) => bail!("{shown}: {error}"),
+        None => Ok(decoded.value),
+    }
+}

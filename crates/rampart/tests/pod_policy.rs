@@ -1,0 +1,288 @@
+//! Pods under policy, with real kubectl: what pod security and PodSecurityPolicy let in.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests"
+)]
+
+mod support;
+
+use support::{Cluster, Kubectl, kubectls, workshop};
+
+/// Calls `test` with every kubectl, each on a cluster that was started with these arguments.
+fn with_clusters(arguments: &[&str], test: impl Fn(&Cluster, &Kubectl<'_>)) {
+    for program in kubectls() {
+        eprintln!("with {}", program.display());
+        let cluster = Cluster::start_with(arguments);
+        test(&cluster, &cluster.kubectl(&program));
+    }
+}
+
+fn pod(name: &str, rest: &str) -> String {
+    format!(
+        "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}, spec: {{containers: \
+         [{{name: c, image: i{rest}}}]}}}}"
+    )
+}
+
+const PRIVILEGED: &str = ", securityContext: {privileged: true}";
+
+#[test]
+fn namespaces_say_what_their_pods_must_keep() {
+    with_clusters(&[], |_, kubectl| {
+        let create = ["create", "-f", "-"];
+        let (succeeded, _, said) = kubectl.run_with_input(&create, &pod("bad", PRIVILEGED));
+        assert!(!succeeded);
+        assert!(
+            said.trim_end().ends_with(
+                "pods \"bad\" is forbidden: violates PodSecurity \"baseline:latest\": privileged \
+                 (container \"c\" must not set securityContext.privileged=true)"
+            ),
+            "{said}"
+        );
+        let (succeeded, _, said) = kubectl.run_with_input(&create, &pod("plain", ""));
+        let warned = "would violate PodSecurity \"restricted:latest\": allowPrivilegeEscalation != \
+                      false (container \"c\" must set securityContext.allowPrivilegeEscalation=false), \
+                      unrestricted capabilities (container \"c\" must set \
+                      securityContext.capabilities.drop=[\"ALL\"]), runAsNonRoot != true (pod or \
+                      container \"c\" must set securityContext.runAsNonRoot=true), seccompProfile \
+                      (pod or container \"c\" must set securityContext.seccompProfile.type to \
+                      \"RuntimeDefault\" or \"Localhost\")";
+        assert!(
+            succeeded && said.contains(&format!("Warning: {warned}")),
+            "{said}"
+        );
+        let (succeeded, _, said) = kubectl.run(&["create", "deployment", "web", "--image=nginx"]);
+        assert!(
+            succeeded && said.contains("Warning: would violate PodSecurity"),
+            "{said}"
+        );
+
+        let label = |level: &str, more: &[&str]| {
+            let label = format!("pod-security.kubernetes.io/enforce={level}");
+            let mut arguments = vec!["label", "--overwrite", "ns", "default", label.as_str()];
+            arguments.extend(more);
+            kubectl.run(&arguments)
+        };
+        for more in [&["--dry-run=server"][..], &[]] {
+            let (succeeded, _, said) = label("restricted", more);
+            assert!(succeeded, "{said}");
+            let lines: Vec<&str> = said.lines().collect();
+            assert_eq!(
+                lines,
+                [
+                    "Warning: existing pods in namespace \"default\" violate the new PodSecurity \
+                     enforce level \"restricted:latest\"",
+                    "Warning: plain: allowPrivilegeEscalation != false, unrestricted capabilities, \
+                     runAsNonRoot != true, seccompProfile",
+                ]
+            );
+        }
+        let (succeeded, _, said) = label("strict", &[]);
+        assert!(!succeeded);
+        assert!(
+            said.contains("must be one of privileged, baseline, restricted"),
+            "{said}"
+        );
+        let (succeeded, _, said) = kubectl.run_with_input(&create, &pod("plain-2", ""));
+        assert!(
+            !succeeded && said.contains("violates PodSecurity \"restricted:latest\""),
+            "{said}"
+        );
+        label("privileged", &[]);
+        kubectl.apply(&pod("bad", PRIVILEGED));
+
+        // Refused or not, it was counted.
+        let page = kubectl.ok(&["get", "--raw", "/metrics"]);
+        for line in [
+            "pod_security_evaluations_total{decision=\"deny\",mode=\"enforce\",\
+             policy_level=\"baseline\",policy_version=\"latest\",request_operation=\"create\",\
+             resource=\"pod\",subresource=\"\"} 1",
+            "pod_security_evaluations_total{decision=\"deny\",mode=\"warn\",\
+             policy_level=\"restricted\",policy_version=\"latest\",request_operation=\"create\",\
+             resource=\"controller\",subresource=\"\"} 1",
+        ] {
+            assert!(page.contains(line), "{line}");
+        }
+    });
+}
+
+#[test]
+fn the_configuration_file_counts() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("admission.yaml");
+    std::fs::write(
+        &file,
+        "apiVersion: apiserver.config.k8s.io/v1\nkind: AdmissionConfiguration\nplugins:\n\
+         - name: PodSecurity\n  configuration:\n    \
+         apiVersion: pod-security.admission.config.k8s.io/v1\n    \
+         kind: PodSecurityConfiguration\n    defaults: {enforce: baseline}\n    \
+         exemptions: {usernames: [ann]}\n",
+    )
+    .expect("writable");
+    let file = file.display().to_string();
+    with_clusters(&["--admission-control-config-file", &file], |_, kubectl| {
+        let bad = pod("bad", PRIVILEGED);
+        let (succeeded, ..) = kubectl.run_with_input(&["create", "-f", "-"], &bad);
+        assert!(!succeeded);
+        allow_everything(kubectl, "ann");
+        let (succeeded, _, said) = kubectl.run_with_input(&["create", "--as=ann", "-f", "-"], &bad);
+        assert!(succeeded && said.is_empty(), "{said}");
+    });
+}
+
+/// Lets a user edit in every namespace, which does not include the use of policies.
+fn allow_everything(kubectl: &Kubectl<'_>, user: &str) {
+    let user = format!("--user={user}");
+    kubectl.ok(&[
+        "create",
+        "clusterrolebinding",
+        "edit",
+        "--clusterrole=edit",
+        &user,
+    ]);
+}
+
+const RESTRICTIVE: &str = "{apiVersion: policy/v1beta1, kind: PodSecurityPolicy, metadata: {name: \
+    restrictive}, spec: {privileged: false, allowPrivilegeEscalation: false, volumes: [secret, \
+    projected], runAsUser: {rule: MustRunAsNonRoot}, seLinux: {rule: RunAsAny}, supplementalGroups: \
+    {rule: RunAsAny}, fsGroup: {rule: RunAsAny}}}";
+
+/// Lets the service accounts of `default` use a policy.
+fn bind(kubectl: &Kubectl<'_>, policy: &str) {
+    let (name, role) = (
+        format!("--resource-name={policy}"),
+        format!("--clusterrole={policy}"),
+    );
+    let use_it = ["create", "clusterrole", policy, "--verb=use"];
+    kubectl.ok(&[
+        &use_it[..],
+        &["--resource=podsecuritypolicies.policy", &name],
+    ]
+    .concat());
+    let group = "--group=system:serviceaccounts:default";
+    kubectl.ok(&["create", "rolebinding", policy, &role, group]);
+}
+
+#[test]
+fn a_pod_needs_a_policy_that_its_account_may_use() {
+    let arguments = [
+        "--enable-admission-plugins=PodSecurityPolicy",
+        "--pod-security-default=privileged",
+    ];
+    with_clusters(&arguments, |_, kubectl| {
+        allow_everything(kubectl, "ann");
+        let create =
+            |manifest: &str| kubectl.run_with_input(&["create", "--as=ann", "-f", "-"], manifest);
+        let refused = |manifest: &str, want: &str| {
+            let (succeeded, _, said) = create(manifest);
+            assert!(!succeeded, "{manifest}");
+            assert!(said.trim_end().ends_with(want), "{said}");
+        };
+        refused(
+            &pod("p", ""),
+            "pods \"p\" is forbidden: PodSecurityPolicy: no providers available to validate pod request",
+        );
+        kubectl.apply(RESTRICTIVE);
+        refused(
+            &pod("p", ""),
+            "pods \"p\" is forbidden: PodSecurityPolicy: unable to admit pod: []",
+        );
+        bind(kubectl, "restrictive");
+        refused(
+            &pod("p", PRIVILEGED),
+            "pods \"p\" is forbidden: PodSecurityPolicy: unable to admit pod: \
+             [spec.containers[0].securityContext.privileged: Invalid value: true: Privileged \
+             containers are not allowed]",
+        );
+
+        // The workshop, as somebody who may use no policy: what runs in `default` runs under the
+        // policy of its service accounts, what runs elsewhere has none.
+        let apply = |file: &std::path::Path| {
+            kubectl.run(&["apply", "--as=ann", "-f", &file.display().to_string()])
+        };
+        let files = workshop();
+        let named = |part: &str| {
+            let found = files.iter().find(|f| f.to_string_lossy().contains(part));
+            found.expect("a file of the workshop").clone()
+        };
+        for part in ["01-", "02-", "03-", "04-", "05-", "07-", "10-", "13-"] {
+            kubectl.ok(&["apply", "-f", &named(part).display().to_string()]);
+        }
+        for part in ["08-", "09-"] {
+            let (succeeded, _, said) = apply(&named(part));
+            assert!(succeeded, "{part}: {said}");
+        }
+        let facts = |pod: &str| {
+            let path = "jsonpath={.metadata.annotations.kubernetes\\.io/psp} \
+                        {.spec.containers[0].securityContext.runAsNonRoot} \
+                        {.spec.containers[0].securityContext.allowPrivilegeEscalation}";
+            kubectl.ok(&["get", "pod", pod, "-o", path])
+        };
+        assert_eq!(facts("secret-volume-pod"), "restrictive true false");
+        assert_eq!(facts("secret-env-pod"), "restrictive true false");
+        kubectl.ok(&["create", "namespace", "qos-example"]);
+        let (_, _, said) = apply(&named("11-"));
+        for name in ["qos-demo", "qos-demo-2", "qos-demo-3"] {
+            let want =
+                format!("pods \"{name}\" is forbidden: PodSecurityPolicy: unable to admit pod: []");
+            assert!(said.contains(&want), "{said}");
+        }
+
+        // With the workshop's own policy bound everything runs, under the policy that leaves it as
+        // it is.
+        bind(kubectl, "privileged");
+        let (succeeded, _, said) = create(&pod("p", PRIVILEGED));
+        assert!(succeeded, "{said}");
+        assert_eq!(facts("p"), "privileged  ");
+        let (succeeded, _, said) = create(&pod("plain", ""));
+        assert!(succeeded, "{said}");
+        assert_eq!(facts("plain"), "privileged  ");
+        kubectl.ok(&[
+            "wait",
+            "--for=condition=Ready",
+            "pods",
+            "--all",
+            "--timeout=60s",
+        ]);
+
+        // Policies hold for changes too: without the policy that let it in the pod stays as it is.
+        kubectl.ok(&["delete", "rolebinding", "privileged"]);
+        let image = ["set", "image", "--as=ann", "pod/p", "c=other"];
+        let said = kubectl.fails(&image);
+        assert!(
+            said.contains("PodSecurityPolicy: unable to validate pod: ["),
+            "{said}"
+        );
+        // Whoever administers the cluster may use every policy.
+        kubectl.ok(&["set", "image", "pod/p", "c=other"]);
+    });
+}
+
+#[test]
+fn unknown_plugins_are_refused() {
+    for (flag, name, why) in [
+        (
+            "--enable-admission-plugins",
+            "PodSecurityPolice",
+            "is unknown; there are ",
+        ),
+        (
+            "--disable-admission-plugins",
+            "NamespaceLifecycle",
+            "cannot be turned off",
+        ),
+    ] {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_rampart"))
+            .args(["up", "--listen", "127.0.0.1:0", flag, name, "--data-dir"])
+            .arg(directory.path().join("data"))
+            .output()
+            .expect("rampart runs");
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(why) && said.contains(name), "{said}");
+    }
+}
