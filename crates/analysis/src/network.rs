@@ -50,19 +50,14 @@ pub enum NoSuchPod {
 
 /// Whether a kind, by group and plural name, has a say in who reaches whom.
 pub fn wanted(group: &str, plural: &str) -> bool {
-    matches!(
-        (group, plural),
-        (
-            "",
-            "pods" | "namespaces" | "nodes" | "replicationcontrollers"
-        ) | (
-            "apps",
-            "deployments" | "daemonsets" | "replicasets" | "statefulsets"
-        ) | ("batch", "jobs" | "cronjobs")
-            | ("apiextensions.k8s.io", "customresourcedefinitions")
-            | (GROUP, "networkpolicies")
-            | (ADMIN_GROUP, _)
-    )
+    snapshot::holds_pods(group, plural)
+        || matches!(
+            (group, plural),
+            ("", "namespaces" | "nodes")
+                | ("apiextensions.k8s.io", "customresourcedefinitions")
+                | (GROUP, "networkpolicies")
+                | (ADMIN_GROUP, _)
+        )
 }
 
 fn is_policy(object: &Object) -> bool {
@@ -332,7 +327,8 @@ fn pods(snapshot: &Snapshot) -> (Vec<Pod>, Vec<&Object>, Vec<&Object>) {
             continue;
         }
         let (metadata, spec) = (template.metadata, template.spec);
-        let mut pod = Pod::from_template(owner.namespace(), owner.name(), metadata, spec);
+        let name = template.name();
+        let mut pod = Pod::from_template(owner.namespace(), &name, metadata, spec);
         // A template has no node of its own but for one that it insists on.
         pod.namespace = owner.namespace().to_owned();
         pods.push(pod);

@@ -28,14 +28,23 @@ pub struct Progress {
 }
 
 /// What is read of a cluster.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Reading<'a> {
     /// How the snapshot is made.
     pub options: Options,
     /// The namespace in which kinds are listed that may not be listed in the whole cluster.
     pub namespace: &'a str,
     /// Which kinds are read, by group and plural name.
-    pub wanted: fn(group: &str, plural: &str) -> bool,
+    pub wanted: &'a dyn Fn(&str, &str) -> bool,
+}
+
+impl std::fmt::Debug for Reading<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reading")
+            .field("options", &self.options)
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What was listed of a kind.

@@ -5,7 +5,7 @@ use api_client::{Client, Progress, Reading, Target};
 use clap::Args;
 use inputs::{Limits, Texts, read_manifests, read_snapshot};
 use model::registry::Registry;
-use snapshot::{Options, Snapshot};
+use snapshot::{Options, PodTemplatePath, Snapshot};
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,6 +37,10 @@ pub(crate) struct SourceArguments {
     /// All namespaces
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub(crate) all_namespaces: bool,
+    /// Where a custom kind keeps the template of its pods, as KIND.GROUP=PATH (repeatable):
+    /// `Rollout.argoproj.io=spec.template`; `*` in the path stands for every key or item
+    #[arg(long = "pod-template", value_name = "KIND.GROUP=PATH")]
+    pub(crate) pod_templates: Vec<PodTemplatePath>,
     /// Take manifests for themselves, without the roles, accounts and namespaces that every
     /// cluster has
     #[arg(long)]
@@ -91,18 +95,33 @@ pub(crate) const ALL: Wanted = |_, _| true;
 impl InputArguments {
     /// Reads what was asked for.
     pub(crate) fn load(&self, wanted: Wanted) -> Result<Input> {
-        load(&self.paths, &self.source, wanted)
+        load(&self.paths, &self.source, &[], wanted)
+    }
+
+    /// Reads what was asked for, with what a configuration file says of custom kinds.
+    pub(crate) fn load_with(
+        &self,
+        pod_templates: &[PodTemplatePath],
+        wanted: Wanted,
+    ) -> Result<Input> {
+        load(&self.paths, &self.source, pod_templates, wanted)
     }
 }
 
-fn load(paths: &[PathBuf], source: &SourceArguments, wanted: Wanted) -> Result<Input> {
+fn load(
+    paths: &[PathBuf],
+    source: &SourceArguments,
+    configured: &[PodTemplatePath],
+    wanted: Wanted,
+) -> Result<Input> {
+    let pod_templates = [&source.pod_templates, configured].concat();
     let registry = Arc::new(Registry::builtin());
     let named = source.namespace.clone();
     let or_default = || named.clone().unwrap_or_else(|| "default".to_owned());
     if source.live {
         let live = Live::connect(&source.cluster)?;
         let namespace = named.unwrap_or_else(|| live.client.namespace().to_owned());
-        let snapshot = live.read(registry, &namespace, wanted)?;
+        let snapshot = live.read(registry, &namespace, pod_templates, wanted)?;
         return Ok(Input {
             snapshot,
             texts: Texts::default(),
@@ -115,6 +134,7 @@ fn load(paths: &[PathBuf], source: &SourceArguments, wanted: Wanted) -> Result<I
     }
     let mut options = Options::manifests(or_default());
     options.with_given = !source.without_defaults;
+    options.pod_templates = pod_templates;
     if let Some(path) = &source.snapshot {
         let snapshot = read_snapshot(path, &mut std::io::stdin().lock(), registry, options)
             .with_context(|| path.display().to_string())?;
@@ -166,8 +186,13 @@ impl Live {
         &self,
         registry: Arc<Registry>,
         namespace: &str,
+        pod_templates: Vec<PodTemplatePath>,
         wanted: Wanted,
     ) -> Result<Snapshot> {
+        let custom = pod_templates.clone();
+        let wanted = |group: &str, plural: &str| {
+            wanted(group, plural) || custom.iter().any(|path| path.group == group)
+        };
         let is_terminal = std::io::stderr().is_terminal();
         let show = |progress: Progress| {
             if is_terminal {
@@ -183,9 +208,12 @@ impl Live {
             }
         };
         let reading = Reading {
-            options: Options::cluster(),
+            options: Options {
+                pod_templates,
+                ..Options::cluster()
+            },
             namespace,
-            wanted,
+            wanted: &wanted,
         };
         let result = self.wait(self.client.snapshot(registry, reading, show));
         if is_terminal {

@@ -6,25 +6,22 @@ use model::registry::Registry;
 use model::user::UserInfo;
 use serde_json::json;
 use snapshot::{PodTemplate, Snapshot};
+use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The kinds that carry pod templates, and those that make other kinds known.
-const MAKE_PODS: [(&str, &str); 10] = [
-    ("", "pods"),
-    ("", "podtemplates"),
-    ("", "replicationcontrollers"),
-    ("apps", "daemonsets"),
-    ("apps", "deployments"),
-    ("apps", "replicasets"),
-    ("apps", "statefulsets"),
-    ("batch", "cronjobs"),
-    ("batch", "jobs"),
-    ("apiextensions.k8s.io", "customresourcedefinitions"),
-];
-
-/// Whether the pods of a cluster cannot be known without a kind.
+/// Whether the pods of a cluster cannot be known without a kind: those that hold templates of pods,
+/// and the one that makes other kinds known.
 pub(crate) fn makes_pods(group: &str, plural: &str) -> bool {
-    MAKE_PODS.contains(&(group, plural))
+    snapshot::holds_pods(group, plural)
+        || (group, plural) == ("apiextensions.k8s.io", "customresourcedefinitions")
+}
+
+/// The name of what makes a pod, with the part of it that does, if there are several.
+pub(crate) fn title<'n>(name: &'n str, part: &str) -> Cow<'n, str> {
+    match part {
+        "" => Cow::Borrowed(name),
+        part => Cow::Owned(format!("{name} ({part})")),
+    }
 }
 
 /// A pod that was made of a template, and what admission has to say against it.

@@ -4,10 +4,10 @@ use crate::given::{self, Given};
 use crate::kinds::{Kind, Kinds};
 use crate::normal;
 use crate::object::{Object, Standing};
-use crate::pods::PodTemplatePath;
 use crate::problem::{Problem, ProblemKind, Severity};
 use crate::set::{Origin, Snapshot};
 use crate::source::{FileId, Location, Source};
+use crate::workloads::PodTemplatePath;
 use model::decode::{Document, Position};
 use model::registry::Registry;
 use model::resource::{GroupVersionKind, Text};
@@ -249,6 +249,7 @@ impl Builder {
     /// The snapshot of everything that was taken in.
     pub fn build(mut self) -> Snapshot {
         let given = Given::new();
+        self.learn_workloads();
         let pending = std::mem::take(&mut self.pending);
         let mut objects: Vec<Object> = Vec::with_capacity(pending.len());
         for one in pending {
@@ -276,6 +277,30 @@ impl Builder {
         });
         snapshot.set_problems(self.problems);
         snapshot
+    }
+
+    /// Makes the kinds known that were said to hold pod templates and that no definition is of: in
+    /// the versions in which they were written, and with the plural that kinds mostly have.
+    fn learn_workloads(&mut self) {
+        for path in std::mem::take(&mut self.options.pod_templates) {
+            let versions: BTreeSet<Text> = self
+                .pending
+                .iter()
+                .map(|pending| GroupVersionKind::of(&pending.value))
+                .filter(|written| written.group == path.group && written.kind == path.kind)
+                .map(|written| written.version)
+                .collect();
+            // What is not there needs no name; whoever asks about access to it has to define it.
+            if !versions.is_empty() {
+                let kind = Kinds::unknown(&path.group, "", &path.kind, true);
+                self.kinds.learn(Kind {
+                    known: true,
+                    versions: versions.into_iter().collect(),
+                    ..(*kind).clone()
+                });
+            }
+            self.options.pod_templates.push(path);
+        }
     }
 
     fn finish(&mut self, pending: Pending) -> Object {

@@ -7,7 +7,7 @@
 use crate::builder::{Builder, Options};
 use crate::kinds::Kind;
 use crate::object::{Object, Standing};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemKind};
 use crate::set::{Origin, Snapshot};
 use crate::source::Source;
 use model::decode::{Position, Positions};
@@ -122,6 +122,11 @@ impl Snapshot {
         }
         // Objects may nest as deep as the parser goes, so that they are read on their own.
         let file: File<&RawValue> = serde_json::from_slice(file)?;
+        let known: Vec<String> = options
+            .pod_templates
+            .iter()
+            .map(|path| model::status::qualified(&path.group, &path.kind))
+            .collect();
         let mut builder = Builder::new(
             registry,
             Options {
@@ -157,9 +162,17 @@ impl Snapshot {
             });
             builder.finished(value, written, source);
         }
-        // The file's problems hold those that building meets again.
+        // The file's problems hold those that building meets again, but for kinds that are known
+        // by now.
         let mut snapshot = builder.build();
-        snapshot.set_problems(file.problems);
+        let mut problems = file.problems;
+        problems.retain(|problem| {
+            problem.kind != ProblemKind::UnknownKind
+                || !known
+                    .iter()
+                    .any(|kind| problem.resource.as_ref() == Some(kind))
+        });
+        snapshot.set_problems(problems);
         Ok(snapshot)
     }
 }

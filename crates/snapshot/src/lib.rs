@@ -31,14 +31,18 @@ mod problem;
 mod roles;
 mod set;
 mod source;
+mod workloads;
 
 pub use builder::{Builder, Options};
 pub use container::{Container, ContainerKind, Level, Setting};
 pub use file::{FileError, SCHEMA_VERSION};
 pub use kinds::{Kind, Kinds};
 pub use object::{Object, ObjectId, Standing};
-pub use pods::{PodTemplate, PodTemplatePath};
+pub use pods::PodTemplate;
 pub use problem::{Problem, ProblemKind, Severity};
 pub use roles::RuleOrigin;
 pub use set::{Origin, Snapshot};
 pub use source::{Citation, FileId, Location, Source};
+pub use workloads::{
+    Makes, PodTemplatePath, PodTemplatePathError, WORKLOADS, Workload, holds_pods,
+};

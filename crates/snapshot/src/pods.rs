@@ -4,50 +4,10 @@ use crate::builder::join;
 use crate::container::{Container, ContainerKind};
 use crate::object::Object;
 use crate::set::{Snapshot, field};
+use crate::workloads::Place;
 use model::{Value, meta};
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-/// Where the pod templates of a custom kind are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PodTemplatePath {
-    /// The API group.
-    pub group: String,
-    /// The kind.
-    pub kind: String,
-    /// The field with `metadata` and `spec` of the pod, such as `spec.template`.
-    pub path: String,
-}
-
-/// Where built-in kinds keep theirs; a Pod is its own.
-const BUILT_IN: [(&str, &str, &str); 9] = [
-    ("", "Pod", ""),
-    ("", "PodTemplate", "template"),
-    ("", "ReplicationController", "spec.template"),
-    ("apps", "DaemonSet", "spec.template"),
-    ("apps", "Deployment", "spec.template"),
-    ("apps", "ReplicaSet", "spec.template"),
-    ("apps", "StatefulSet", "spec.template"),
-    ("batch", "CronJob", "spec.jobTemplate.spec.template"),
-    ("batch", "Job", "spec.template"),
-];
-
-/// The path of the pod template that an object carries.
-pub(crate) fn template_path(object: &Object, custom: &[PodTemplatePath]) -> Option<Box<str>> {
-    let (group, kind) = (&*object.kind.group, &*object.kind.kind);
-    let path = BUILT_IN
-        .iter()
-        .find(|(g, k, _)| *g == group && *k == kind)
-        .map(|(_, _, path)| *path)
-        .or_else(|| {
-            let found = custom.iter().find(|c| c.group == group && c.kind == kind)?;
-            Some(&found.path)
-        })?;
-    let template = field(&object.value, path)?;
-    let spec = template.get("spec").is_some_and(Value::is_object);
-    spec.then(|| path.into())
-}
 
 /// What pods are made from: a Pod itself, or the template in a workload.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +16,9 @@ pub struct PodTemplate<'a> {
     pub owner: &'a Object,
     /// Where in the owner it is: empty for a Pod.
     pub path: &'a str,
+    /// What tells it from the owner's other templates, such as `Worker`; empty if there can be no
+    /// others.
+    pub part: &'a str,
     /// Its `metadata`; null if it has none.
     pub metadata: &'a Value,
     /// Its `spec`.
@@ -64,11 +27,12 @@ pub struct PodTemplate<'a> {
 }
 
 impl<'a> PodTemplate<'a> {
-    pub(crate) fn new(snapshot: &'a Snapshot, owner: &'a Object, path: &'a str) -> Option<Self> {
-        let template = field(&owner.value, path)?;
+    pub(crate) fn new(snapshot: &'a Snapshot, owner: &'a Object, at: &'a Place) -> Option<Self> {
+        let template = field(&owner.value, &at.path)?;
         Some(Self {
             owner,
-            path,
+            path: &at.path,
+            part: &at.part,
             metadata: template.get("metadata").unwrap_or(&Value::Null),
             spec: template.get("spec")?,
             snapshot,
@@ -78,6 +42,15 @@ impl<'a> PodTemplate<'a> {
     /// The snapshot that it is part of.
     pub fn snapshot(&self) -> &'a Snapshot {
         self.snapshot
+    }
+
+    /// The name that tells it from all others of the owner's kind and namespace: the owner's, and
+    /// for one of several templates its part, in lower case as names are: `train-worker`.
+    pub fn name(&self) -> Cow<'a, str> {
+        match self.part {
+            "" => Cow::Borrowed(self.owner.name()),
+            part => Cow::Owned(format!("{}-{}", self.owner.name(), part.to_lowercase())),
+        }
     }
 
     /// The namespace that its pods live in.

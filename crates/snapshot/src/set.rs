@@ -1,12 +1,13 @@
 //! The set and its indexes.
 
 use crate::builder::{locate, name_of};
-use crate::kinds::Kinds;
+use crate::kinds::{Kind, Kinds};
 use crate::object::{Object, ObjectId, Standing};
-use crate::pods::{PodTemplate, PodTemplatePath};
+use crate::pods::PodTemplate;
 use crate::problem::{Problem, Severity};
 use crate::roles::Roles;
 use crate::source::{Citation, FileId, Location};
+use crate::workloads::{Place, PodTemplatePath};
 use model::selector::LabelSelector;
 use model::{Value, meta};
 use std::collections::{BTreeMap, HashMap};
@@ -38,7 +39,8 @@ pub struct Snapshot {
     by_namespace: BTreeMap<Arc<str>, Vec<ObjectId>>,
     by_uid: HashMap<Box<str>, ObjectId>,
     by_label: OnceLock<LabelIndex>,
-    templates: Vec<(ObjectId, Box<str>)>,
+    templates: Vec<(ObjectId, Place)>,
+    custom_workloads: Vec<Arc<Kind>>,
     pub(crate) roles: Roles,
 }
 
@@ -66,8 +68,18 @@ impl Snapshot {
             if !uid.is_empty() {
                 by_uid.insert(uid.into(), id);
             }
-            if let Some(path) = crate::pods::template_path(object, custom) {
-                templates.push((id, path));
+            let own = crate::workloads::templates(object, custom);
+            templates.extend(own.into_iter().map(|place| (id, place)));
+        }
+        let mut custom_workloads: Vec<Arc<Kind>> = Vec::new();
+        for path in custom {
+            if let Some(kind) = kinds.find(&path.group, &path.kind)
+                && kind.builtin.is_none()
+                && !custom_workloads
+                    .iter()
+                    .any(|known| Arc::ptr_eq(known, kind))
+            {
+                custom_workloads.push(Arc::clone(kind));
             }
         }
         Self {
@@ -81,6 +93,7 @@ impl Snapshot {
             by_uid,
             by_label: OnceLock::new(),
             templates,
+            custom_workloads,
             roles: Roles::default(),
         }
     }
@@ -244,18 +257,33 @@ impl Snapshot {
     pub fn pod_templates(&self) -> impl Iterator<Item = PodTemplate<'_>> {
         self.templates
             .iter()
-            .filter_map(|(id, path)| PodTemplate::new(self, self.get(*id)?, path))
+            .filter_map(|(id, place)| PodTemplate::new(self, self.get(*id)?, place))
     }
 
-    /// The pod template that an object carries.
+    /// The pod template that an object carries; of a custom kind with several, the first.
     pub fn pod_template<'a>(&'a self, object: &'a Object) -> Option<PodTemplate<'a>> {
-        let id = self.id(object)?;
-        let at = self
-            .templates
-            .binary_search_by_key(&id, |(id, _)| *id)
-            .ok()?;
-        let (_, path) = self.templates.get(at)?;
-        PodTemplate::new(self, object, path)
+        self.pod_templates_of(object).next()
+    }
+
+    /// The pod templates that an object carries.
+    pub fn pod_templates_of<'a>(
+        &'a self,
+        object: &'a Object,
+    ) -> impl Iterator<Item = PodTemplate<'a>> + use<'a> {
+        let own = self.id(object).map_or(&[][..], |id| {
+            let start = self.templates.partition_point(|(other, _)| *other < id);
+            let rest = self.templates.get(start..).unwrap_or_default();
+            let end = rest.partition_point(|(other, _)| *other <= id);
+            rest.get(..end).unwrap_or_default()
+        });
+        own.iter()
+            .filter_map(|(_, place)| PodTemplate::new(self, object, place))
+    }
+
+    /// The custom kinds that were said to hold pod templates, as far as anything says what their
+    /// objects are called.
+    pub fn custom_workloads(&self) -> impl Iterator<Item = &Kind> {
+        self.custom_workloads.iter().map(|kind| &**kind)
     }
 
     /// Where the field at `path` of an object stands, or the innermost field around it that is

@@ -5,6 +5,7 @@ use crate::checks::{self, Check};
 use crate::finding::{Finding, Severity};
 use model::decode::{DecodeError, Format, decode};
 use serde::Deserialize;
+use snapshot::{PodTemplatePath, PodTemplatePathError};
 use std::collections::BTreeMap;
 
 /// What is configured of a check.
@@ -35,6 +36,9 @@ pub struct Config {
     pub suppressions: Vec<Suppression>,
     /// How bad a finding must be for exit status 1.
     pub fail_on: Option<Severity>,
+    /// Where custom kinds keep pod templates: known before anything is read.
+    #[serde(default)]
+    pub pod_templates: Vec<PodTemplatePath>,
 }
 
 /// Why a configuration cannot be used.
@@ -59,6 +63,9 @@ pub enum ConfigError {
         /// What it has, in words.
         known: String,
     },
+    /// A path of pod templates cannot be one.
+    #[error("podTemplates: {0}")]
+    PodTemplate(#[from] PodTemplatePathError),
     /// A suppression gives no reason.
     #[error("suppression {0} of {1} gives no reason")]
     NoReason(usize, String),
@@ -99,6 +106,9 @@ impl Config {
             }
             configured.insert(check.id, config);
         }
+        for path in &self.pod_templates {
+            path.check()?;
+        }
         let mut only = Vec::new();
         for id in &self.only {
             only.push(find(id)?.id);
@@ -116,6 +126,7 @@ impl Config {
             only,
             suppressions: self.suppressions,
             fail_on: self.fail_on.unwrap_or(Severity::High),
+            pod_templates: self.pod_templates,
             none: BTreeMap::new(),
         })
     }
@@ -129,6 +140,8 @@ pub struct Settings {
     pub(super) suppressions: Vec<Suppression>,
     /// How bad a finding must be for exit status 1.
     pub fail_on: Severity,
+    /// Where custom kinds keep pod templates.
+    pub pod_templates: Vec<PodTemplatePath>,
     none: BTreeMap<String, Vec<String>>,
 }
 
@@ -139,6 +152,7 @@ impl Default for Settings {
             only: Vec::new(),
             suppressions: Vec::new(),
             fail_on: Severity::High,
+            pod_templates: Vec::new(),
             none: BTreeMap::new(),
         }
     }

@@ -284,7 +284,12 @@ fn speaking(snapshot: &Snapshot) -> HashSet<*const Object> {
 fn said_by_object(snapshot: &Snapshot, finding: &Finding<'_>, today: Date) -> Option<Word> {
     let object = finding.object;
     let own = meta::at(&object.value, &["metadata"]);
-    let template = snapshot.pod_template(object).map(|t| t.metadata);
+    // Of several templates, the one that the finding is about.
+    let template = snapshot
+        .pod_templates_of(object)
+        .find(|template| finding.field.starts_with(template.path))
+        .or_else(|| snapshot.pod_template(object))
+        .map(|template| template.metadata);
     let metadata = [own, template];
     for metadata in metadata.into_iter().flatten() {
         let annotations = meta::strings(metadata, &["annotations"]);

@@ -6,7 +6,7 @@ use model::meta;
 use model::user::UserInfo;
 use rbac::object::GROUP;
 use rbac::{Attributes, RoleKind, Subject};
-use snapshot::{Object, Origin, Standing};
+use snapshot::{Object, Origin, Snapshot, Standing, WORKLOADS};
 use std::collections::BTreeMap;
 
 pub(super) static CHECKS: &[Check] = &[
@@ -288,25 +288,21 @@ fn default_accounts<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
     }
 }
 
-/// What makes pods when it is created.
-const WORKLOADS: [(&str, &str); 8] = [
-    ("", "pods"),
-    ("", "replicationcontrollers"),
-    ("apps", "daemonsets"),
-    ("apps", "deployments"),
-    ("apps", "replicasets"),
-    ("apps", "statefulsets"),
-    ("batch", "cronjobs"),
-    ("batch", "jobs"),
-];
-
 /// A binding that lets create pods: what it lets create, and the secrets in reach.
 #[derive(Default)]
 struct Creator<'a> {
-    resources: Vec<&'static str>,
+    resources: Vec<&'a str>,
     secrets: Vec<String>,
     subjects: Vec<String>,
     because: Vec<&'a Object>,
+}
+
+/// What makes pods when it is created, by group and plural name.
+fn makers(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &str)> {
+    let built_in = WORKLOADS.iter().filter(|workload| workload.makes_pods());
+    let built_in = built_in.map(|workload| (workload.group, workload.plural));
+    let custom = snapshot.custom_workloads();
+    built_in.chain(custom.map(|kind| (&*kind.group, &*kind.plural)))
 }
 
 fn pod_creators<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
@@ -319,7 +315,7 @@ fn pod_creators<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
     let mut creators: BTreeMap<(&str, &str), Creator<'a>> = BTreeMap::new();
     for (namespace, secrets) in &holders {
         let mut seen: Vec<(&str, &str)> = Vec::new();
-        for (group, resource) in WORKLOADS {
+        for (group, resource) in makers(snapshot) {
             let asked =
                 Attributes::resource(&nobody, "create", group, resource).in_namespace(namespace);
             for grant in snapshot.rbac().who_can(&asked) {

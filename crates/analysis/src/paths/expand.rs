@@ -11,7 +11,7 @@ use model::user::{
     SERVICE_ACCOUNTS, UserInfo,
 };
 use rbac::Subject;
-use snapshot::{Citation, ObjectId};
+use snapshot::{Citation, ObjectId, PodTemplate};
 use std::collections::HashMap;
 
 /// The label of nodes that carry the control plane.
@@ -181,7 +181,7 @@ impl World<'_> {
     }
 
     fn push_alone(&self, holding: &Holding, edges: &mut Vec<Edge>) {
-        let question = holding.held.question;
+        let question = &*holding.held.question;
         let scope = || holding.scope.clone();
         let may = format!("({} {})", holding.held.verb, question.resource_text());
         let place = match &holding.scope {
@@ -226,7 +226,7 @@ impl World<'_> {
                 for namespace in self.within(&holding.scope) {
                     let objects =
                         self.snapshot
-                            .of_namespace(question.group, question.resource, namespace);
+                            .of_namespace(&question.group, &question.resource, namespace);
                     let object = match name {
                         None => objects.first(),
                         Some(name) => objects.iter().find(|o| *o.name() == **name),
@@ -394,11 +394,13 @@ impl World<'_> {
         let Some(object) = self.snapshot.get(id) else {
             return Vec::new();
         };
-        let Some(template) = self.snapshot.pod_template(object) else {
-            return Vec::new();
-        };
+        let templates = self.snapshot.pod_templates_of(object);
+        merged(templates.flat_map(|t| self.of_template(id, &t)).collect())
+    }
+
+    fn of_template(&self, id: ObjectId, template: &PodTemplate<'_>) -> Vec<Edge> {
         let namespace = || Name::from(template.namespace());
-        let mut edges: Vec<Edge> = secrets_of(&template)
+        let mut edges: Vec<Edge> = secrets_of(template)
             .into_iter()
             .map(|(name, field)| {
                 let secret = State::Secret(namespace(), name);
@@ -406,7 +408,7 @@ impl World<'_> {
                     .because(id, field)
             })
             .collect();
-        if let Some(field) = token_of(&template) {
+        if let Some(field) = token_of(template) {
             let account = State::Account(namespace(), template.service_account_name().into());
             let text = "takes the account's token that it has";
             edges.push(Edge::new(account, "mounted-token", text).because(id, field));
@@ -415,11 +417,11 @@ impl World<'_> {
             "" => State::AnyNode,
             node => State::Node(node.into()),
         };
-        for (field, text, certain) in escapes_of(&template) {
+        for (field, text, certain) in escapes_of(template) {
             let edge = Edge::new(to.clone(), "escape", text).because(id, field);
             edges.push(if certain { edge } else { edge.uncertain() });
         }
-        merged(edges)
+        edges
     }
 
     fn of_secret(&self, namespace: &Name, name: &Name) -> Vec<Edge> {

@@ -1,6 +1,6 @@
 //! Who holds which power through which binding.
 
-use super::powers::{Held, of_rules};
+use super::powers::{Held, of_rules, questions};
 use super::state::{Name, Need, Scope};
 use model::meta;
 use model::user::UserInfo;
@@ -75,9 +75,10 @@ impl Holdings {
     /// Reads all roles and bindings; each role is asked once, however often it is bound.
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
         let mut all = Self::default();
+        let questions = questions(snapshot.custom_workloads());
         for plural in ["clusterroles", "roles"] {
             for object in snapshot.of(GROUP, plural) {
-                let held = of_rules(&rules_of(&object.value).unwrap_or_default());
+                let held = of_rules(&rules_of(&object.value).unwrap_or_default(), &questions);
                 let key = (object.namespace().into(), object.name().into());
                 all.by_role.insert(key, held);
             }

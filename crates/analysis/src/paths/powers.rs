@@ -3,6 +3,8 @@
 use model::user::UserInfo;
 use rbac::object::GROUP as RBAC;
 use rbac::{Attributes, Rule};
+use snapshot::{Kind, Makes, WORKLOADS};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Something that a rule may allow and that leads somewhere.
@@ -42,12 +44,12 @@ pub(crate) enum Power {
 }
 
 /// A question: one of the verbs on a resource gives the power.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Question {
     pub(crate) power: Power,
     pub(crate) verbs: &'static [&'static str],
-    pub(crate) group: &'static str,
-    pub(crate) resource: &'static str,
+    pub(crate) group: Cow<'static, str>,
+    pub(crate) resource: Cow<'static, str>,
     pub(crate) subresource: &'static str,
     /// Whether requests carry the name of an object, so that rules with names may allow them.
     named: bool,
@@ -58,7 +60,7 @@ pub(crate) struct Question {
 impl Question {
     /// The resource as rules write it with its group: `pods/exec`, `deployments.apps`.
     pub(crate) fn resource_text(&self) -> String {
-        let resource = model::status::qualified(self.group, self.resource);
+        let resource = model::status::qualified(&self.group, &self.resource);
         if self.subresource.is_empty() {
             resource
         } else {
@@ -78,8 +80,8 @@ const fn ask(
     Question {
         power,
         verbs,
-        group,
-        resource,
+        group: Cow::Borrowed(group),
+        resource: Cow::Borrowed(resource),
         subresource,
         named: true,
         namespaced: true,
@@ -87,19 +89,15 @@ const fn ask(
 }
 
 /// Requests that carry no name: the object is yet to be made.
-const fn unnamed(question: Question) -> Question {
-    Question {
-        named: false,
-        ..question
-    }
+const fn unnamed(mut question: Question) -> Question {
+    question.named = false;
+    question
 }
 
 /// A resource of the whole cluster.
-const fn cluster(question: Question) -> Question {
-    Question {
-        namespaced: false,
-        ..question
-    }
+const fn cluster(mut question: Question) -> Question {
+    question.namespaced = false;
+    question
 }
 
 const CREATE: &[&str] = &["create"];
@@ -109,8 +107,8 @@ const WRITE: &[&str] = &["create", "patch", "update"];
 const STREAM: &[&str] = &["create", "get"];
 const CERTIFICATES: &str = "certificates.k8s.io";
 
-/// All questions.
-pub(crate) static QUESTIONS: &[Question] = &[
+/// The questions but for those about what makes pods.
+static QUESTIONS: &[Question] = &[
     unnamed(ask(Power::Everything, &["*"], "*", "*", "")),
     ask(
         Power::ReadSecrets,
@@ -120,32 +118,6 @@ pub(crate) static QUESTIONS: &[Question] = &[
         "",
     ),
     unnamed(ask(Power::CreateSecrets, CREATE, "", "secrets", "")),
-    unnamed(ask(Power::CreatePods, CREATE, "", "pods", "")),
-    unnamed(ask(
-        Power::CreatePods,
-        CREATE,
-        "",
-        "replicationcontrollers",
-        "",
-    )),
-    unnamed(ask(Power::CreatePods, CREATE, "apps", "daemonsets", "")),
-    unnamed(ask(Power::CreatePods, CREATE, "apps", "deployments", "")),
-    unnamed(ask(Power::CreatePods, CREATE, "apps", "replicasets", "")),
-    unnamed(ask(Power::CreatePods, CREATE, "apps", "statefulsets", "")),
-    unnamed(ask(Power::CreatePods, CREATE, "batch", "cronjobs", "")),
-    unnamed(ask(Power::CreatePods, CREATE, "batch", "jobs", "")),
-    ask(
-        Power::ChangeWorkloads,
-        CHANGE,
-        "",
-        "replicationcontrollers",
-        "",
-    ),
-    ask(Power::ChangeWorkloads, CHANGE, "apps", "daemonsets", ""),
-    ask(Power::ChangeWorkloads, CHANGE, "apps", "deployments", ""),
-    ask(Power::ChangeWorkloads, CHANGE, "apps", "replicasets", ""),
-    ask(Power::ChangeWorkloads, CHANGE, "apps", "statefulsets", ""),
-    ask(Power::ChangeWorkloads, CHANGE, "batch", "cronjobs", ""),
     ask(Power::Exec, STREAM, "", "pods", "exec"),
     ask(Power::Attach, STREAM, "", "pods", "attach"),
     ask(Power::Debug, CHANGE, "", "pods", "ephemeralcontainers"),
@@ -245,11 +217,38 @@ pub(crate) static QUESTIONS: &[Question] = &[
     ),
 ];
 
+/// All questions: of what makes pods one for each built-in kind, and for each custom one that is
+/// known to do so.
+pub(crate) fn questions<'k>(custom: impl Iterator<Item = &'k Kind>) -> Vec<Arc<Question>> {
+    let custom = custom.map(|kind| {
+        let owned = |text: &str| Cow::Owned(text.to_owned());
+        (owned(&kind.group), owned(&kind.plural), Makes::Always)
+    });
+    let makers = WORKLOADS
+        .iter()
+        .filter(|workload| workload.makes_pods())
+        .map(|w| (Cow::Borrowed(w.group), Cow::Borrowed(w.plural), w.makes))
+        .chain(custom);
+    let mut all: Vec<Question> = QUESTIONS.to_vec();
+    for (group, resource, makes) in makers {
+        let about = |power, verbs| Question {
+            group: group.clone(),
+            resource: resource.clone(),
+            ..ask(power, verbs, "", "", "")
+        };
+        all.push(unnamed(about(Power::CreatePods, CREATE)));
+        if makes == Makes::Always {
+            all.push(about(Power::ChangeWorkloads, CHANGE));
+        }
+    }
+    all.into_iter().map(Arc::new).collect()
+}
+
 /// A power that a rule of a role gives.
 #[derive(Debug, Clone)]
 pub(crate) struct Held {
     /// Which question.
-    pub(crate) question: &'static Question,
+    pub(crate) question: Arc<Question>,
     /// The verb that is allowed.
     pub(crate) verb: &'static str,
     /// The only object that it is allowed on; none if on all.
@@ -259,18 +258,18 @@ pub(crate) struct Held {
 }
 
 /// What the rules of a role are worth, each power once by the first rule that gives it.
-pub(crate) fn of_rules(rules: &[Rule]) -> Vec<Held> {
+pub(crate) fn of_rules(rules: &[Rule], questions: &[Arc<Question>]) -> Vec<Held> {
     let nobody = UserInfo::default();
     let mut all: Vec<Held> = Vec::new();
     for (at, rule) in rules.iter().enumerate() {
-        for question in QUESTIONS {
+        for question in questions {
             for name in std::iter::once(None).chain(rule.resource_names.iter().map(Some)) {
                 if name.is_some() && !question.named {
                     continue;
                 }
                 let Some(verb) = question.verbs.iter().find(|verb| {
                     let mut a =
-                        Attributes::resource(&nobody, verb, question.group, question.resource)
+                        Attributes::resource(&nobody, verb, &question.group, &question.resource)
                             .of_subresource(question.subresource);
                     if let Some(name) = name {
                         a = a.named(name);
@@ -281,12 +280,12 @@ pub(crate) fn of_rules(rules: &[Rule]) -> Vec<Held> {
                     continue;
                 };
                 let known = all.iter().any(|held| {
-                    std::ptr::eq(held.question, question)
+                    Arc::ptr_eq(&held.question, question)
                         && (held.name.is_none() || held.name.as_deref() == name.map(String::as_str))
                 });
                 if !known {
                     all.push(Held {
-                        question,
+                        question: Arc::clone(question),
                         verb,
                         name: name.map(|name| name.as_str().into()),
                         rule: at,
@@ -308,7 +307,7 @@ mod tests {
     use super::*;
 
     fn powers(rule: Rule) -> Vec<(Power, Option<String>)> {
-        of_rules(&[rule])
+        of_rules(&[rule], &questions(std::iter::empty()))
             .into_iter()
             .map(|h| (h.question.power, h.name.map(|n| n.to_string())))
             .collect()

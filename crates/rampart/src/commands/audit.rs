@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &arguments::Audit) -> Result<ExitCode> {
         }
         None => None,
     };
-    let input = arguments.input.load(ALL)?;
+    let input = arguments.input.load_with(&settings.pod_templates, ALL)?;
     let snapshot = &input.snapshot;
     let report = analysis::audit::run(
         snapshot,

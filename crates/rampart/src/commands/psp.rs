@@ -5,7 +5,7 @@ use super::pss::{cite, painted};
 use crate::access;
 use crate::arguments;
 use crate::output::{Because, Colour, Outcome, Style, answer, shown, tell};
-use crate::pods::makes_pods;
+use crate::pods::{self, makes_pods};
 use anyhow::Result;
 use model::user::UserInfo;
 use model::{Value, meta};
@@ -29,6 +29,9 @@ struct Entry {
     kind: String,
     namespace: String,
     name: String,
+    /// Which of its templates, of a custom kind with several.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    part: String,
     service_account: String,
     allowed: bool,
     /// The policy that is chosen.
@@ -184,6 +187,7 @@ fn entry(
         kind: template.owner.kind.kind.to_string(),
         namespace: namespace.to_owned(),
         name: template.owner.name().to_owned(),
+        part: template.part.to_owned(),
         service_account: account.to_owned(),
         allowed: decision.policy().is_some(),
         policy: decision.policy().map(str::to_owned),
@@ -272,7 +276,9 @@ fn human(entries: &[Entry], proposals: &[Proposal], style: Style) -> String {
     for entry in entries {
         let pod = shown(&format!(
             "{} {}/{}",
-            entry.kind, entry.namespace, entry.name
+            entry.kind,
+            entry.namespace,
+            pods::title(&entry.name, &entry.part)
         ));
         let verdict = match &entry.policy {
             Some(policy) => style.paint(Colour::Good, &format!("admitted by {}", shown(policy))),

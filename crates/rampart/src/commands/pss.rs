@@ -3,7 +3,7 @@
 
 use crate::arguments;
 use crate::output::{Colour, Outcome, Style, answer, shown, tell};
-use crate::pods::makes_pods;
+use crate::pods::{self, makes_pods};
 use anyhow::Result;
 use pod_security::{Level, LevelVersion, Version, Violation, evaluate, standards, strictest};
 use serde::Serialize;
@@ -22,6 +22,9 @@ struct Entry {
     kind: String,
     namespace: String,
     name: String,
+    /// Which of its templates, of a custom kind with several.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    part: String,
     /// The strictest level that admits it.
     level: &'static str,
     /// Whether the level that was asked for admits it.
@@ -112,6 +115,7 @@ fn entry(template: &PodTemplate<'_>, asked: Option<Level>, version: Option<Versi
         kind: owner.kind.kind.to_string(),
         namespace: owner.namespace().to_owned(),
         name: owner.name().to_owned(),
+        part: template.part.to_owned(),
         level: strictest(at, metadata, spec).as_str(),
         allowed: asked.map(|_| violations.is_empty()),
         reason: if violations.is_empty() {
@@ -169,7 +173,8 @@ fn human(entries: &[Entry], style: Style) -> String {
     }
     let mut text = String::new();
     for entry in entries {
-        let pod = format!("{} {}/{}", entry.kind, entry.namespace, entry.name);
+        let name = pods::title(&entry.name, &entry.part);
+        let pod = format!("{} {}/{name}", entry.kind, entry.namespace);
         let level = painted(style, entry.level, &format!("{:<10}", entry.level));
         text.push_str(&format!("{level}  {}\n", shown(&pod)));
         for violation in &entry.violations {

@@ -4,7 +4,7 @@
 use super::can_i::columns;
 use crate::arguments::{self, NodeMemory};
 use crate::output::{Because, Colour, Outcome, Style, answer, shown, tell};
-use crate::pods::{Pod, makes_pods, pods};
+use crate::pods::{self, Pod, makes_pods, pods};
 use crate::usage;
 use anyhow::{Context, Result};
 use model::meta;
@@ -27,6 +27,9 @@ struct Entry {
     kind: String,
     namespace: String,
     name: String,
+    /// Which of its templates, of a custom kind with several.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    part: String,
     class: &'static str,
     reason: &'static str,
     priority: i64,
@@ -166,6 +169,7 @@ fn entry(pod: &Pod<'_>, memory: Option<i64>) -> Entry {
         kind: owner.kind.kind.to_string(),
         namespace: owner.namespace().to_owned(),
         name: owner.name().to_owned(),
+        part: pod.template.part.to_owned(),
         class: verdict.class.as_str(),
         reason: verdict.reason,
         priority: pod_resources::priority(&pod.value),
@@ -236,7 +240,11 @@ fn human(entries: &[Entry], order: Option<&[Place]>, style: Style) -> String {
             format!("{} ", entry.kind)
         };
         rows.push([
-            format!("{kind}{}/{}", entry.namespace, entry.name),
+            format!(
+                "{kind}{}/{}",
+                entry.namespace,
+                pods::title(&entry.name, &entry.part)
+            ),
             entry.class.to_owned(),
             entry.priority.to_string(),
             scores(&entry.containers),

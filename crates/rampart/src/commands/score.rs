@@ -29,7 +29,7 @@ pub(crate) fn run(arguments: &arguments::Score) -> Result<ExitCode> {
             .with_context(|| path.display().to_string())?,
         None => Settings::default(),
     };
-    let input = arguments.input.load(ALL)?;
+    let input = arguments.input.load_with(&settings.pod_templates, ALL)?;
     tell(input.snapshot.problems(), &input.texts);
     let outcome = if is_kubesec {
         by_kubesec(arguments, &input)?

@@ -17,7 +17,7 @@ pub(crate) fn run(arguments: &arguments::Snapshot) -> Result<ExitCode> {
         let live = Live::connect(&arguments.cluster)?;
         let own = live.client().namespace();
         let namespace = arguments.namespace.as_deref().unwrap_or(own);
-        let snapshot = live.read(Arc::new(Registry::builtin()), namespace, ALL)?;
+        let snapshot = live.read(Arc::new(Registry::builtin()), namespace, Vec::new(), ALL)?;
         (snapshot, Texts::default())
     } else {
         let input = InputArguments {
