@@ -16,6 +16,7 @@ use browser::{Browser, chromium};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use support::analyst::{rampart, workshop};
+use support::{Cluster, kubectls};
 
 /// What would show itself if any of it were taken for markup or script.
 const HOSTILE: &str =
@@ -413,6 +414,29 @@ fn five_thousand_nodes_can_be_searched() {
     browser.open(&file);
     browser.write("[data-id=access] input[type=search]", "user-1234");
     assert!((1..10).contains(&browser.count("[data-id=access] tbody tr")));
+    assert!(
+        browser
+            .text("[data-id=access] tbody tr")
+            .contains("user-1234")
+    );
+    browser.is_content();
+    let file = page(
+        directory.path(),
+        "pods.html",
+        &[
+            "access-matrix",
+            "-A",
+            "--resource",
+            "pods",
+            text(&manifests),
+            "-o",
+            "html",
+        ],
+        0,
+    );
+    browser.open(&file);
+    browser.write("[data-id=access] input[type=search]", "user-1234");
+    assert!((1..10).contains(&browser.count("[data-id=access] tbody tr")));
     browser.is_content();
 }
 
@@ -447,6 +471,84 @@ fn pages_are_the_same_twice_and_hold_no_secret() {
         let around = at.map(|at| &page[at.saturating_sub(300)..at + 20]);
         assert_eq!(around, None);
     }
+}
+
+#[test]
+fn without_scripts_the_summary_is_there() {
+    let Some(program) = chromium() else { return };
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("report.html");
+    let broken = directory.path().join("broken.yaml");
+    std::fs::write(&broken, "a: [\n").expect("a file");
+    let output = rampart(&[
+        "report",
+        text(&workshop()),
+        text(&broken),
+        "-o",
+        text(&file),
+    ]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let mut browser = Browser::start(&program, false);
+    browser.call(
+        "Emulation.setScriptExecutionDisabled",
+        serde_json::json!({"value": true}),
+    );
+    browser.load(&file);
+    let seen = browser.text("main");
+    for part in [
+        "1 thing could not be read or evaluated",
+        "RMP-PSP-001",
+        "pod/default/secret-env-pod",
+        "reads the secret that it has",
+        "may read secrets",
+        "This part needs JavaScript",
+    ] {
+        assert!(seen.contains(part), "{part}: {seen}");
+    }
+    browser.picture("without-scripts");
+    browser.is_content();
+}
+
+#[test]
+fn a_cluster_and_its_snapshot_have_one_page() {
+    let cluster = Cluster::start();
+    let programs = kubectls();
+    let kubectl = cluster.kubectl(programs.first().expect("a kubectl"));
+    kubectl.apply(
+        "apiVersion: v1\nkind: Service\nmetadata: {name: front, namespace: default}\n\
+         spec: {type: NodePort, ports: [{port: 80, nodePort: 30080}]}\n---\n\
+         apiVersion: v1\nkind: Secret\nmetadata: {name: hidden, namespace: default}\n\
+         stringData: {password: hunter2}\n---\n\
+         apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: default}\n\
+         spec:\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    \
+         spec: {containers: [{name: web, image: nginx, securityContext: {privileged: true}}]}\n",
+    );
+    let kubeconfig = cluster.kubeconfig();
+    let file = cluster.scratch().join("cluster.json");
+    let live = ["--live", "--kubeconfig", text(&kubeconfig)];
+    let written = rampart(&[
+        "snapshot",
+        "--kubeconfig",
+        text(&kubeconfig),
+        "-o",
+        text(&file),
+    ]);
+    assert_eq!(written.status.code(), Some(0), "{written:?}");
+    let page = |arguments: &[&str]| {
+        let output = rampart(&[&["report"], arguments].concat());
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let page = String::from_utf8(output.stdout).expect("UTF-8");
+        let source = page.find(", from <bdi>").expect("the source");
+        let end = source + page[source..].find("</bdi>").expect("its end");
+        format!("{}{}", &page[..source], &page[end..])
+    };
+    let of_cluster = page(&live);
+    assert!(of_cluster.contains("30080") && of_cluster.contains("leaves the privileged container"));
+    assert!(!of_cluster.contains("hunter2") && !of_cluster.contains("aHVudGVyMg"));
+    assert!(
+        of_cluster == page(&["--snapshot", text(&file)]),
+        "they differ"
+    );
 }
 
 #[test]

@@ -10,9 +10,8 @@ use analysis::access::{Access, Cells, Matrix, Resource, VERBS, differences, of_u
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use model::user::{MASTERS, UserInfo};
-use rbac::Subject;
 use serde_json::{Map, Value, json};
-use snapshot::{Problem, Severity};
+use snapshot::{Problem, Severity, Snapshot};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -101,6 +100,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
                 }
                 None => one_user(&input, &user, namespace)?,
             }
+        }
+        None if arguments.output == Form::Html && arguments.resource.is_none() => {
+            write(&grid(&input.snapshot, (!everywhere).then_some(namespace)))?;
+            return Ok(Outcome::Good.status(worst));
         }
         None => all_subjects(arguments, &input, everywhere)?,
     };
@@ -332,13 +335,7 @@ fn all_subjects(arguments: &Arguments, input: &Input, everywhere: bool) -> Resul
     let mut rows = Vec::new();
     let mut entries = Vec::new();
     for row in &matrix.rows {
-        let (kind, name) = match &row.subject {
-            Subject::User(name) => ("User", name.clone()),
-            Subject::Group(name) => ("Group", name.clone()),
-            Subject::ServiceAccount { namespace, name } => {
-                ("ServiceAccount", format!("{namespace}/{name}"))
-            }
-        };
+        let (kind, name) = page::matrix::named(&row.subject);
         let mut held = Vec::new();
         for (at, cells) in &row.cells {
             let Some(resource) = matrix.resources.get(*at) else {
@@ -390,9 +387,7 @@ fn all_subjects(arguments: &Arguments, input: &Input, everywhere: bool) -> Resul
         rows,
         document,
         differs: false,
-        note: Some(format!(
-            "Members of {MASTERS} may do everything; members of a group what the group may."
-        )),
+        note: Some(groups_note()),
     })
 }
 
@@ -446,6 +441,21 @@ fn csv(table: &Table) -> String {
     lines
         .map(|row| row.iter().map(cell).collect::<Vec<_>>().join(",") + "\r\n")
         .collect()
+}
+
+/// What all subjects may do on everything: of many there would be too many lines.
+fn grid(snapshot: &Snapshot, namespace: Option<&str>) -> String {
+    let matrix = Matrix::of(snapshot, resources(snapshot), namespace);
+    let mut page = Page::new("Who may do what");
+    findings::html::problems(page.body(), snapshot.problems());
+    page.body().element("p", &groups_note());
+    let grid = page::Matrix::of(snapshot, &matrix);
+    page.widget("access", Widget::Matrix(grid));
+    page.render()
+}
+
+fn groups_note() -> String {
+    format!("Members of {MASTERS} may do everything; members of a group what the group may.")
 }
 
 fn html(table: &Table, problems: &[Problem]) -> String {

@@ -2,8 +2,10 @@
 
 mod access;
 mod attack;
+mod exposure;
 mod network;
 mod pods;
+mod powers;
 mod summary;
 
 use super::audit::{read, today, worst};

@@ -63,13 +63,7 @@ impl Matrix {
             let mut bindings: Vec<String> = bindings.iter().map(|b| visible(&b.title())).collect();
             bindings.sort_unstable();
             bindings.dedup();
-            let (kind, name) = match &row.subject {
-                Subject::User(name) => ("User", name.clone()),
-                Subject::Group(name) => ("Group", name.clone()),
-                Subject::ServiceAccount { namespace, name } => {
-                    ("ServiceAccount", format!("{namespace}/{name}"))
-                }
-            };
+            let (kind, name) = named(&row.subject);
             rows.push(json!({
                 "k": kind,
                 "n": visible(&name),
@@ -106,6 +100,17 @@ impl Matrix {
 
     pub(super) fn into_data(self) -> Value {
         self.data
+    }
+}
+
+/// The kind of a subject, and its name.
+pub(crate) fn named(subject: &Subject) -> (&'static str, String) {
+    match subject {
+        Subject::User(name) => ("User", name.clone()),
+        Subject::Group(name) => ("Group", name.clone()),
+        Subject::ServiceAccount { namespace, name } => {
+            ("ServiceAccount", format!("{namespace}/{name}"))
+        }
     }
 }
 

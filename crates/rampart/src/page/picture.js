@@ -19,6 +19,9 @@ widgets.picture = (mount, data) => {
       button("+", "Zoom in", () => zoomMiddle(STEP)), button("\u2212", "Zoom out", () => zoomMiddle(1 / STEP)),
       button("Fit", "Fit", () => { touched = true; fit(); }), count, legend),
     make("div", { class: "view" }, canvas), about);
+  const whole = document.body.classList.contains("whole");
+  // A small picture needs no room for a large one.
+  if (!whole) canvas.parentElement.style.height = `${Math.min(560, Math.max(180, data.height + 40))}px`;
   const context = canvas.getContext("2d");
 
   let colours = {};
@@ -164,7 +167,6 @@ widgets.picture = (mount, data) => {
     event.preventDefault();
   });
   // Within a longer page the wheel turns the page, unless the picture was asked for.
-  const whole = document.body.classList.contains("whole");
   canvas.addEventListener("wheel", (event) => {
     if (!whole && !event.ctrlKey && document.activeElement !== canvas) return;
     event.preventDefault(); zoom(Math.exp(-event.deltaY / 400), event.offsetX, event.offsetY);

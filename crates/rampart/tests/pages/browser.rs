@@ -154,8 +154,14 @@ impl Browser {
         }
     }
 
-    /// Opens a file and waits until it is there.
+    /// Opens a file, and waits until it is there and its script has shown everything.
     pub(crate) fn open(&mut self, file: &Path) {
+        self.load(file);
+        assert_eq!(self.value("document.documentElement.dataset.ready"), "yes");
+    }
+
+    /// Opens a file and waits until it is there.
+    pub(crate) fn load(&mut self, file: &Path) {
         self.loaded = false;
         self.requests.clear();
         let address = format!("file://{}", file.display());
@@ -165,7 +171,6 @@ impl Browser {
             let message = self.message();
             self.note(&message);
         }
-        assert_eq!(self.value("document.documentElement.dataset.ready"), "yes");
     }
 
     /// What an expression comes to in the page; of a promise, what it is kept with.
@@ -299,7 +304,8 @@ impl Browser {
 
     /// That nothing was complained about, and nothing loaded but the page.
     pub(crate) fn is_content(&mut self) {
-        self.settle();
+        // What was said before this is answered has been heard.
+        self.call("Page.getFrameTree", json!({}));
         assert!(self.complaints.is_empty(), "{:#?}", self.complaints);
         let own = |address: &String| address.starts_with("file:") || address.starts_with("data:");
         assert!(

@@ -18,6 +18,7 @@ pub(super) fn write(page: &mut Page, snapshot: &Snapshot) {
     out.raw("<code>system:masters</code> may do everything, whatever the roles say; members of a ");
     out.raw("group what the group may.</p>\n");
     let matrix = access::Matrix::of(snapshot, resources(snapshot), None);
+    super::powers::write(out, snapshot, &matrix);
     page.widget("access", Widget::Matrix(Matrix::of(snapshot, &matrix)));
 
     let out = page.section("graph", "Roles and bindings");

@@ -25,7 +25,9 @@ pub(super) fn write(page: &mut Page, snapshot: &Snapshot, network: &SnapshotNetw
         Column::text("Found"),
         Column::code("Where"),
     ]);
-    for finding in network.network().lint() {
+    let mut findings = network.network().lint();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity()));
+    for finding in findings {
         let severity = match finding.severity() {
             Severity::High => "high",
             Severity::Medium => "medium",
@@ -60,5 +62,13 @@ pub(super) fn write(page: &mut Page, snapshot: &Snapshot, network: &SnapshotNetw
         out.raw("<p class=\"good\">Nothing was found.</p>\n");
     } else {
         page.widget("network", Widget::Table(table));
+    }
+    let exposed = super::exposure::table(snapshot);
+    let out = page.body();
+    out.element("h3", "Open to the outside");
+    if exposed.is_empty() {
+        out.raw("<p>No service, ingress or port of a node is open to the outside.</p>\n");
+    } else {
+        page.widget("exposure", Widget::Table(exposed));
     }
 }
