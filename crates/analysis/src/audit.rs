@@ -45,6 +45,17 @@ pub struct Report<'a> {
     pub looked_at: LookedAt,
 }
 
+impl Report<'_> {
+    /// Leaves only what is about objects of one namespace, and about the namespace itself. The
+    /// objects of others were looked at: they may be why something was found.
+    pub fn keep_namespace(&mut self, namespace: &str) {
+        self.findings.retain(|f| f.object.is_within(namespace));
+        self.known.retain(|f| f.object.is_within(namespace));
+        let within = |s: &Suppressed<'_>| s.finding.object.is_within(namespace);
+        self.suppressed.retain(within);
+    }
+}
+
 /// How much an audit looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -103,7 +114,7 @@ pub fn run<'a>(snapshot: &'a Snapshot, options: Options<'_>) -> Report<'a> {
         notices: sorted.notices,
         looked_at: LookedAt {
             checks: enabled.len(),
-            objects: snapshot.written().count(),
+            objects: snapshot.authored().count(),
             pod_templates: templates.len(),
         },
     }

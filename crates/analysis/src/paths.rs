@@ -62,7 +62,9 @@ pub struct Paths {
     pub truncated: bool,
     /// What would have to go so that no path is left.
     pub cut: CutSet,
-    /// How many states and links were looked at.
+    /// How many states and links were looked at. Not part of the answer, which is the same for
+    /// manifests and for a cluster that has nodes and system pods besides.
+    #[serde(skip)]
     pub examined: Examined,
 }
 
@@ -152,6 +154,9 @@ pub fn find(
     let is_goal = |state: &State| query.to.is_met(state) && !begun.contains(state);
     let past_goals = matches!(query.to, Goal::Anything);
     let mut network = Network::explore(&world, starts, is_goal, past_goals);
+    if past_goals {
+        network.drop_goals_within(&State::AnyNode, |state| matches!(state, State::Node(_)));
+    }
     let (chains, truncated) = chains(&network, query);
     let mut paths: Vec<Path> = chains
         .iter()

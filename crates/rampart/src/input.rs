@@ -34,6 +34,9 @@ pub(crate) struct SourceArguments {
     /// The namespace that is meant where none is named
     #[arg(short, long, value_name = "NAMESPACE")]
     pub(crate) namespace: Option<String>,
+    /// The namespace of manifests that name none [default: default]
+    #[arg(long, value_name = "NAMESPACE", conflicts_with_all = ["live", "snapshot"])]
+    pub(crate) manifest_namespace: Option<String>,
     /// All namespaces
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub(crate) all_namespaces: bool,
@@ -132,7 +135,10 @@ fn load(
     if source.cluster.kubeconfig.is_some() || source.cluster.context.is_some() {
         bail!("--kubeconfig and --context say which cluster --live reads: add --live");
     }
-    let mut options = Options::manifests(or_default());
+    // A question about one namespace moves no object into it: the answer would be another one than
+    // that of the cluster to which the manifests are applied.
+    let of_manifests = source.manifest_namespace.as_deref().unwrap_or("default");
+    let mut options = Options::manifests(of_manifests);
     options.with_given = !source.without_defaults;
     options.pod_templates = pod_templates;
     if let Some(path) = &source.snapshot {

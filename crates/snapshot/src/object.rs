@@ -39,6 +39,11 @@ pub struct Object {
 }
 
 impl Object {
+    /// Whether it is an object of that namespace, or the namespace itself.
+    pub fn is_within(&self, namespace: &str) -> bool {
+        self.namespace() == namespace || (self.is("", "namespaces") && self.name() == namespace)
+    }
+
     /// The namespace; empty for kinds of the whole cluster.
     pub fn namespace(&self) -> &str {
         &self.namespace

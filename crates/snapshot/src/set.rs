@@ -139,6 +139,14 @@ impl Snapshot {
             .filter(|object| object.standing == Standing::Written)
     }
 
+    /// Of [`Self::written`], what somebody wrote with their own hands: without what a controller
+    /// made of another object, and without nodes, which register themselves. A cluster has as many
+    /// of these as the manifests that were applied to it.
+    pub fn authored(&self) -> impl Iterator<Item = &Object> {
+        self.written()
+            .filter(|object| self.owner(object).is_none() && !object.is("", "nodes"))
+    }
+
     /// The object of an id of this snapshot.
     pub fn get(&self, id: ObjectId) -> Option<&Object> {
         self.objects.get(id.0 as usize)

@@ -123,6 +123,16 @@ impl Network {
         self.links.get(at)
     }
 
+    /// If `whole` is within reach, takes from the goals what is only a part of it.
+    pub(crate) fn drop_goals_within(&mut self, whole: &State, is_part: impl Fn(&State) -> bool) {
+        if self.states.contains(whole) {
+            let states = &self.states;
+            let is_kept = |goal: &usize| states.get(*goal).is_some_and(|state| !is_part(state));
+            let goals = self.goals.iter().copied().filter(is_kept).collect();
+            self.set_goals(goals);
+        }
+    }
+
     /// Makes these states the goals.
     pub(crate) fn set_goals(&mut self, goals: Vec<usize>) {
         self.is_goal = vec![false; self.states.len()];

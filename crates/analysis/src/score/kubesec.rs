@@ -79,12 +79,13 @@ pub struct Judgement {
 }
 
 /// Scores every object that somebody wrote, but for those that a controller made of another one,
-/// and for nodes: a cluster has them and its manifests do not. In the order of the snapshot.
-pub fn score(snapshot: &Snapshot) -> Vec<Report> {
+/// and for nodes: a cluster has them and its manifests do not. In the order of the snapshot; of one
+/// namespace, if one is given.
+pub fn score(snapshot: &Snapshot, namespace: Option<&str>) -> Vec<Report> {
     let complaints = complaints(snapshot);
     snapshot
-        .written()
-        .filter(|object| snapshot.owner(object).is_none() && !object.is("", "nodes"))
+        .authored()
+        .filter(|object| namespace.is_none_or(|namespace| object.is_within(namespace)))
         .map(|object| report(snapshot, object, complaints.get(&key(object))))
         .collect()
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &arguments::Audit) -> Result<ExitCode> {
     };
     let input = arguments.input.load_with(&settings.pod_templates, ALL)?;
     let snapshot = &input.snapshot;
-    let report = analysis::audit::run(
+    let mut report = analysis::audit::run(
         snapshot,
         Options {
             settings: &settings,
@@ -53,6 +53,9 @@ pub(crate) fn run(arguments: &arguments::Audit) -> Result<ExitCode> {
             workers: std::thread::available_parallelism().map_or(1, NonZero::get),
         },
     );
+    if let Some(namespace) = &arguments.input.source.namespace {
+        report.keep_namespace(namespace);
+    }
     tell(snapshot.problems(), &input.texts);
     let style = Style::stderr();
     for notice in &report.notices {

@@ -172,7 +172,11 @@ fn list(
         rules.push(Rule::on(["*"], ["*"], ["*"]));
         rules.push(Rule::on_urls(["*"], ["*"]));
     }
-    let rules = compact_rules(rules.into_iter().flat_map(|rule| single(&rule)));
+    let mut rules = compact_rules(rules.into_iter().flat_map(|rule| single(&rule)));
+    for rule in &mut rules {
+        let mut seen = BTreeSet::new();
+        rule.verbs.retain(|verb| seen.insert(verb.clone()));
+    }
     let mut document = Map::new();
     document.insert(
         "question".into(),

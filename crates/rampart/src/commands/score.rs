@@ -40,7 +40,8 @@ pub(crate) fn run(arguments: &arguments::Score) -> Result<ExitCode> {
 }
 
 fn by_kubesec(arguments: &arguments::Score, input: &Input) -> Result<Outcome> {
-    let reports = kubesec::score(&input.snapshot);
+    let only = arguments.input.source.namespace.as_deref();
+    let reports = kubesec::score(&input.snapshot, only);
     foreign(arguments.output.output, &reports, |style| {
         let texts: Vec<String> = reports.iter().map(|r| kubesec_report(r, style)).collect();
         texts.join("\n")
@@ -55,7 +56,7 @@ fn by_findings(
     input: &Input,
     settings: &Settings,
 ) -> Result<Outcome> {
-    let report = analysis::audit::run(
+    let mut report = analysis::audit::run(
         &input.snapshot,
         Options {
             settings,
@@ -64,12 +65,17 @@ fn by_findings(
             workers: std::thread::available_parallelism().map_or(1, NonZero::get),
         },
     );
+    let only = arguments.input.source.namespace.as_deref();
+    if let Some(namespace) = only {
+        report.keep_namespace(namespace);
+    }
     let stderr = Style::stderr();
     for notice in &report.notices {
         let word = stderr.paint(Colour::Attention, "note");
         eprintln!("{word}: {}", shown(notice));
     }
-    let scores = own::score(&input.snapshot, &report.findings);
+    let mut scores = own::score(&input.snapshot, &report.findings);
+    scores.retain(|score| only.is_none_or(|namespace| score.object.is_within(namespace)));
     let overall = own::overall(&scores);
     let fail_on = arguments.fail_on.map_or(settings.fail_on, Severity::from);
     let document = document(&scores, fail_on, report.suppressed.len())?;

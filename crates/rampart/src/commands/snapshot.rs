@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &arguments::Snapshot) -> Result<ExitCode> {
         let input = InputArguments {
             paths: arguments.paths.clone(),
             source: SourceArguments {
-                namespace: arguments.namespace.clone(),
+                manifest_namespace: arguments.namespace.clone(),
                 ..SourceArguments::default()
             },
         };

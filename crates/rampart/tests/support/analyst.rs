@@ -23,7 +23,7 @@ pub(crate) fn rampart(arguments: &[&str]) -> Output {
 pub(crate) fn without_locations(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            for field in ["file", "line", "column", "location"] {
+            for field in ["file", "fileName", "line", "column", "location"] {
                 map.remove(field);
             }
             map.values_mut().for_each(without_locations);

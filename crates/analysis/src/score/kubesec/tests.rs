@@ -15,7 +15,7 @@ fn read(text: &str) -> Snapshot {
 }
 
 fn only(text: &str) -> Report {
-    let mut reports = score(&read(text));
+    let mut reports = score(&read(text), None);
     assert_eq!(reports.len(), 1, "{reports:?}");
     reports.remove(0)
 }
@@ -370,15 +370,18 @@ fn what_is_not_scored_says_why() {
 
 #[test]
 fn nodes_and_what_controllers_made_have_no_report() {
-    let reports = score(&read(
-        "{apiVersion: v1, kind: Node, metadata: {name: n1}}\n---\n\
+    let reports = score(
+        &read(
+            "{apiVersion: v1, kind: Node, metadata: {name: n1}}\n---\n\
          {apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: web-1, uid: u}, spec: {\
          selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, \
          spec: {containers: [{name: a, image: i}]}}}}\n---\n\
          {apiVersion: v1, kind: Pod, metadata: {name: web-1-x, ownerReferences: [{\
          apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: u, controller: true}]}, \
          spec: {containers: [{name: a, image: i}]}}\n",
-    ));
+        ),
+        None,
+    );
     let objects: Vec<&str> = reports.iter().map(|r| r.object.as_str()).collect();
     assert_eq!(objects, ["ReplicaSet/web-1.default"]);
 }
