@@ -18,6 +18,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "pod-resources",
             "scheduling",
             "network-policy",
+            "manifest-edit",
         ],
     ),
     (

@@ -8,6 +8,7 @@ pub mod access;
 pub mod audit;
 pub mod checks;
 pub mod finding;
+pub mod fix;
 pub mod graph;
 pub mod network;
 pub mod paths;

@@ -136,7 +136,7 @@ fn document(chunk: &split::Chunk<'_>) -> Result<Option<Document>, DecodeError> {
 
 /// JSON that is indented with tabs, which the YAML parser refuses, with spaces instead: they
 /// take the same room. Tabs inside of texts stay. Anything else is returned as it is.
-fn without_tabs(text: &str) -> Cow<'_, str> {
+pub fn without_tabs(text: &str) -> Cow<'_, str> {
     if !text.contains('\t') || !text.trim_start().starts_with(['{', '[']) {
         return text.into();
     }

@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Snapshot(Snapshot),
     /// Look for misconfiguration
     Audit(Box<Audit>),
+    /// Repair manifests where there is one safe repair, keeping every byte that does not change
+    Fix(Box<crate::commands::fix::Arguments>),
     /// Explain a check of the audit: what, why, and what to do about it
     Explain(Explain),
     /// Score how well pods are guarded, with the reason for every point

@@ -7,6 +7,7 @@ mod can_i;
 mod completion;
 mod encryption;
 mod explain;
+pub(crate) mod fix;
 pub(crate) mod graph;
 mod kubeconfig;
 mod netpol;
@@ -39,6 +40,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::ServiceaccountKeys(arguments) => serviceaccount_keys::run(&arguments),
         Command::Snapshot(arguments) => snapshot::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
+        Command::Fix(arguments) => fix::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
         Command::CanI(arguments) => can_i::run(&arguments),

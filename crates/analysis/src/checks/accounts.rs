@@ -31,7 +31,7 @@ pub(super) static CHECKS: &[Check] = &[
         id: "RMP-SA-002",
         title: "default service account",
         severity: Severity::Info,
-        what: "Pods that run as the service account `default`, without its token.",
+        what: "Pods that run as the service account `default`, with or without its token.",
         why: "Two pods that need nothing now may need different rights tomorrow.",
         fix: "give the pod a service account of its own",
         references: &[cis("5.1.5"), kubesec("ServiceAccountName")],
@@ -60,7 +60,7 @@ fn default_token<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
 }
 
 fn default_account<'a>(pod: &Pod<'a>, sink: &mut Sink<'a, '_>) {
-    if pod.template.service_account_name() == "default" && !pod.template.automounts_token() {
+    if pod.template.service_account_name() == "default" {
         let message = "runs as the service account that all pods share";
         sink.pod(pod, "serviceAccountName", message);
     }
