@@ -69,6 +69,8 @@ pub(crate) enum Command {
     Psp(Box<Psp>),
     /// Tell the quality-of-service class of pods, and who goes first when memory runs short
     Qos(Qos),
+    /// Tell on which nodes pods would run, whom they would preempt, and why
+    Schedule(Box<crate::commands::schedule::Arguments>),
     /// Show who may do what on which resource, as a table
     #[command(name = "access-matrix")]
     AccessMatrix(Box<crate::commands::access_matrix::Arguments>),

@@ -16,6 +16,7 @@ mod psp;
 mod pss;
 mod qos;
 pub(crate) mod report;
+pub(crate) mod schedule;
 mod score;
 mod serviceaccount_keys;
 mod snapshot;
@@ -48,6 +49,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Pss(arguments) => pss::run(&arguments),
         Command::Psp(arguments) => psp::run(&arguments),
         Command::Qos(arguments) => qos::run(&arguments),
+        Command::Schedule(arguments) => schedule::run(&arguments),
         Command::AccessMatrix(arguments) => access_matrix::run(&arguments),
         Command::Graph(arguments) => graph::run(&arguments),
         Command::Paths(arguments) => paths::run(&arguments),

@@ -1,210 +1,215 @@
-//! What the scheduler knows: nodes with what is taken of them, and the pods that wait.
+//! What the scheduler knows of the cluster: the engine's state and the queue, fed by what is
+//! followed.
 
 use crate::NAME;
+use crate::sources::Source;
 use bytes::Bytes;
 use cluster_api::Update;
 use model::{Value, meta};
-use scheduling::{Node, Placement, Usage, place};
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use scheduling::{Engine, Event, NodeChange, NodeInfo, PodInfo, PodKey, Queue};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-/// A pod; another pod of the same name has another UID.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Key {
-    pub(crate) namespace: String,
-    pub(crate) name: String,
-    pub(crate) uid: String,
-}
+/// Namespace and name.
+type Name = (String, String);
 
-/// Higher priority first, then longer waiting.
-type Rank = (Reverse<i64>, u64);
-
-#[derive(Default)]
+#[derive(Debug)]
 pub(crate) struct State {
-    nodes: BTreeMap<String, Node>,
-    /// Pods that have a node, with what they take of it. The node may not be known (yet).
-    bound: HashMap<Key, (String, Usage)>,
-    queue: BTreeMap<Rank, Key>,
-    ranks: HashMap<Key, Rank>,
-    parked: BTreeSet<Key>,
-    arrivals: u64,
-    listed_pods: bool,
-    listed_nodes: bool,
+    pub(crate) engine: Engine,
+    pub(crate) queue: Queue,
+    /// What was seen of everything but pods.
+    known: HashMap<Source, HashSet<Name>>,
+    listed: HashSet<Source>,
 }
 
-/// Whether the pod waits for this scheduler.
-pub(crate) fn wants_node(pod: &Value) -> bool {
-    meta::text(pod, &["spec", "nodeName"]).is_empty()
-        && meta::text(pod, &["spec", "schedulerName"]) == NAME
-        && meta::list(pod, &["spec", "schedulingGates"]).is_empty()
-        && meta::at(pod, &["metadata", "deletionTimestamp"]).is_none()
+/// Whether the pod waits for this scheduler, were it not for its gates.
+pub(crate) fn wants_node(pod: &PodInfo) -> bool {
+    pod.node_name.is_empty() && pod.scheduler_name == NAME && !pod.is_terminating
 }
 
 impl State {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            engine: Engine::new(seed),
+            queue: Queue::new(),
+            known: HashMap::new(),
+            listed: HashSet::new(),
+        }
+    }
+
+    /// Only with a first list of everything is it known what is free.
     pub(crate) fn ready(&self) -> bool {
-        self.listed_pods && self.listed_nodes
+        self.listed.len() == Source::ALL.len()
     }
 
-    pub(crate) fn has_pending(&self) -> bool {
-        !self.queue.is_empty()
-    }
-
-    pub(crate) fn pods(&mut self, update: Update) {
+    /// Takes in what happened to the objects of a source.
+    pub(crate) fn observe(&mut self, source: Source, update: Update, now: u64) {
         match update {
             Update::Reset(items) => {
-                let pods: Vec<Value> = items.iter().filter_map(parse).collect();
-                let there: HashSet<Key> = pods.iter().map(Key::of).collect();
-                let gone: Vec<Key> = self
-                    .bound
-                    .keys()
-                    .chain(self.ranks.keys())
-                    .filter(|key| !there.contains(*key))
-                    .cloned()
-                    .collect();
-                gone.iter().for_each(|key| self.remove(key));
-                pods.iter().for_each(|pod| self.pod(pod));
-                self.listed_pods = true;
+                let objects: Vec<Value> = items.iter().filter_map(parse).collect();
+                if source == Source::Pods {
+                    self.keep_pods(&objects, now);
+                } else {
+                    let there: HashSet<Name> = objects.iter().map(name).collect();
+                    let known = self.known.entry(source).or_default();
+                    let gone: Vec<Name> = known.difference(&there).cloned().collect();
+                    for name in &gone {
+                        self.remove(source, name, now);
+                    }
+                }
+                for object in &objects {
+                    self.apply(source, object, now);
+                }
+                self.listed.insert(source);
             }
             Update::Applied(object) => {
-                if let Some(pod) = parse(&object) {
-                    self.pod(&pod);
+                if let Some(object) = parse(&object) {
+                    self.apply(source, &object, now);
                 }
             }
             Update::Deleted(object) => {
-                if let Some(pod) = parse(&object) {
-                    self.remove(&Key::of(&pod));
+                if let Some(object) = parse(&object) {
+                    if source == Source::Pods {
+                        self.remove_pod(&PodKey::of(&object), now);
+                    } else {
+                        self.remove(source, &name(&object), now);
+                    }
                 }
             }
-            Update::Trouble(_) => (),
+            Update::Trouble(_) => {}
         }
     }
 
-    pub(crate) fn nodes(&mut self, update: Update) {
-        match update {
-            Update::Reset(items) => {
-                let nodes: Vec<Value> = items.iter().filter_map(parse).collect();
-                let names: HashSet<&str> = nodes.iter().map(meta::name).collect();
-                self.nodes.retain(|name, _| names.contains(name.as_str()));
-                nodes.iter().for_each(|node| self.node(node));
-                self.listed_nodes = true;
-            }
-            Update::Applied(object) => {
-                if let Some(node) = parse(&object) {
-                    self.node(&node);
-                }
-            }
-            Update::Deleted(object) => {
-                if let Some(node) = parse(&object) {
-                    self.nodes.remove(meta::name(&node));
-                }
-            }
-            Update::Trouble(_) => return,
+    fn keep_pods(&mut self, pods: &[Value], now: u64) {
+        let there: HashSet<PodKey> = pods.iter().map(PodKey::of).collect();
+        let bound = self.engine.cluster.pods().map(|pod| &pod.key);
+        let gone: Vec<PodKey> = bound
+            .chain(self.queue.keys())
+            .filter(|key| !there.contains(*key))
+            .cloned()
+            .collect();
+        for key in &gone {
+            self.remove_pod(key, now);
         }
-        self.retry_parked();
     }
 
-    fn node(&mut self, object: &Value) {
-        let name = meta::name(object);
-        if let Some(node) = self.nodes.get_mut(name) {
-            node.refresh(object);
+    fn apply(&mut self, source: Source, object: &Value, now: u64) {
+        if source != Source::Pods {
+            let known = self.known.entry(source).or_default();
+            known.insert(name(object));
+        }
+        let cluster = &mut self.engine.cluster;
+        match source {
+            Source::Pods => self.pod(object, now),
+            Source::Nodes => self.node(object, now),
+            Source::Budgets => self.engine.set_budget(object),
+            Source::Namespaces => {
+                cluster.set_namespace(object);
+                self.queue.notice(&Event::Namespace, now);
+            }
+            Source::Services => cluster.set_service(object),
+            Source::ReplicationControllers | Source::ReplicaSets | Source::StatefulSets => {
+                cluster.set_owner(source.kind(), object);
+            }
+        }
+    }
+
+    fn remove(&mut self, source: Source, name: &Name, now: u64) {
+        if let Some(known) = self.known.get_mut(&source) {
+            known.remove(name);
+        }
+        let (namespace, name) = name;
+        let cluster = &mut self.engine.cluster;
+        match source {
+            Source::Pods => {}
+            Source::Nodes => cluster.remove_node(name),
+            Source::Budgets => self.engine.remove_budget(namespace, name),
+            Source::Namespaces => {
+                cluster.remove_namespace(name);
+                self.queue.notice(&Event::Namespace, now);
+            }
+            Source::Services => cluster.remove_service(namespace, name),
+            Source::ReplicationControllers | Source::ReplicaSets | Source::StatefulSets => {
+                cluster.remove_owner(source.kind(), namespace, name);
+            }
+        }
+    }
+
+    fn node(&mut self, object: &Value, now: u64) {
+        let node = NodeInfo::new(object);
+        let name = node.name.clone();
+        let change = self.engine.cluster.set_node(node);
+        let Some(after) = self.engine.cluster.node(&name) else {
             return;
+        };
+        match change {
+            NodeChange::Same => {}
+            NodeChange::Added => self.queue.notice(&Event::NodeAdded(after), now),
+            NodeChange::Changed(before) => {
+                let before = &before;
+                self.queue
+                    .notice(&Event::NodeChanged { before, after }, now);
+            }
         }
-        let mut node = Node::new(object);
-        self.bound
-            .values()
-            .filter(|(on, _)| on == name)
-            .for_each(|(_, usage)| node.add(usage));
-        self.nodes.insert(name.to_owned(), node);
     }
 
-    fn pod(&mut self, pod: &Value) {
-        let key = Key::of(pod);
-        let node = meta::text(pod, &["spec", "nodeName"]);
-        if !node.is_empty() {
-            self.assume(&key, pod, node);
-        } else if wants_node(pod) {
-            self.wait(key, pod);
+    fn pod(&mut self, object: &Value, now: u64) {
+        let pod = PodInfo::new(object);
+        if !pod.node_name.is_empty() {
+            self.place(pod, now);
+        } else if wants_node(&pod) {
+            let pod = Arc::new(pod);
+            // A nomination that was just made is not undone by what was written before it.
+            let before = self.queue.get(&pod.key);
+            let was_nominated = before.is_some_and(|before| !before.nominated_node.is_empty());
+            if !pod.nominated_node.is_empty() {
+                self.engine.cluster.nominate(&pod, &pod.nominated_node);
+            } else if was_nominated {
+                self.engine.cluster.denominate(&pod.key);
+            }
+            self.queue.set(pod, now);
         } else {
-            self.forget(&key);
+            self.forget(&pod.key);
         }
     }
 
-    fn wait(&mut self, key: Key, pod: &Value) {
-        if self.ranks.contains_key(&key) && !self.parked.contains(&key) {
-            return;
-        }
-        // A parked pod that changed may fit now.
-        self.parked.remove(&key);
-        let priority = meta::at(pod, &["spec", "priority"])
-            .and_then(Value::as_i64)
-            .unwrap_or(0);
-        self.arrivals += 1;
-        let rank = (Reverse(priority), self.arrivals);
-        self.ranks.insert(key.clone(), rank);
-        self.queue.insert(rank, key);
-    }
-
-    /// The pod that is next, taken from the queue until it is assumed, parked, put back or
-    /// forgotten.
-    pub(crate) fn next_pending(&mut self) -> Option<Key> {
-        self.queue.pop_first().map(|(_, key)| key)
-    }
-
-    pub(crate) fn put_back(&mut self, key: &Key) {
-        if let Some(rank) = self.ranks.get(key) {
-            self.queue.insert(*rank, key.clone());
-        }
-    }
-
-    /// The pod fits nowhere: it waits until something changes.
-    pub(crate) fn park(&mut self, key: &Key) {
-        self.parked.insert(key.clone());
-    }
-
-    fn retry_parked(&mut self) {
-        for key in std::mem::take(&mut self.parked) {
-            self.put_back(&key);
+    /// The pod has a node.
+    pub(crate) fn place(&mut self, pod: PodInfo, now: u64) {
+        self.forget(&pod.key);
+        let pod = Arc::new(pod);
+        match self.engine.cluster.pod(&pod.key).cloned() {
+            None => {
+                self.engine.cluster.set_pod(Arc::clone(&pod));
+                self.queue.notice(&Event::PodPlaced(&pod), now);
+            }
+            Some(before) => {
+                self.engine.cluster.set_pod(Arc::clone(&pod));
+                let changed = Event::PodChanged {
+                    before: &before,
+                    after: &pod,
+                };
+                self.queue.notice(&changed, now);
+            }
         }
     }
 
     /// The pod waits no longer.
-    pub(crate) fn forget(&mut self, key: &Key) {
-        if let Some(rank) = self.ranks.remove(key) {
-            self.queue.remove(&rank);
-        }
-        self.parked.remove(key);
+    pub(crate) fn forget(&mut self, key: &PodKey) {
+        self.queue.remove(key);
+        self.engine.cluster.denominate(key);
     }
 
-    pub(crate) fn place(&self, pod: &Value) -> Placement {
-        place(pod, &Usage::of(pod), self.nodes.values())
-    }
-
-    /// Counts the pod in on its node. Its requests do not change afterwards but by resize, which
-    /// arrives here as well.
-    pub(crate) fn assume(&mut self, key: &Key, pod: &Value, node: &str) {
+    fn remove_pod(&mut self, key: &PodKey, now: u64) {
         self.forget(key);
-        let usage = Usage::of(pod);
-        if let Some((on, known)) = self.bound.get(key) {
-            if on == node && *known == usage {
-                return;
-            }
-            self.remove(key);
+        if let Some(pod) = self.engine.cluster.remove_pod(key) {
+            self.queue.notice(&Event::PodGone(&pod), now);
         }
-        if let Some(node) = self.nodes.get_mut(node) {
-            node.add(&usage);
-        }
-        self.bound.insert(key.clone(), (node.to_owned(), usage));
     }
+}
 
-    fn remove(&mut self, key: &Key) {
-        self.forget(key);
-        if let Some((node, usage)) = self.bound.remove(key) {
-            if let Some(node) = self.nodes.get_mut(&node) {
-                node.remove(&usage);
-            }
-            self.retry_parked();
-        }
-    }
+fn name(object: &Value) -> Name {
+    let namespace = meta::namespace(object).to_owned();
+    (namespace, meta::name(object).to_owned())
 }
 
 fn parse(object: &Bytes) -> Option<Value> {

@@ -1,57 +1,48 @@
-//! The loop that binds pods to the nodes that the scheduling engine picks. One pod is placed at a
-//! time, in the order of priority and then of waiting; a pod that fits nowhere is told why and
-//! tried again when a node changes or a pod goes.
+//! The loop that carries out what the scheduling engine decides: it binds pods, makes room by
+//! preemption, and tells pods that fit nowhere why. One pod is placed at a time, in the order of
+//! the engine's queue.
 
 mod cluster_state;
+mod requests;
+mod sources;
 
-use cluster_api::{
-    Cluster, PatchType, Pause, ResourceRef, Selection, Severity, Update, event, follow,
-};
-use cluster_state::{Key, State};
+use cluster_api::{Cluster, Pause, ResourceRef, Update};
+use cluster_state::State;
 use futures::StreamExt;
+use model::Value;
 use model::status::Status;
-use model::{Value, meta};
-use scheduling::Placement;
-use serde_json::json;
+use requests::Requests;
+use scheduling::{PodInfo, PodKey};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The name that pods ask for in `spec.schedulerName`.
 pub const NAME: &str = "default-scheduler";
 
-/// Runs for ever. `pause` is the wait before a failed request is tried again.
-pub async fn run(cluster: Arc<dyn Cluster>, pause: Pause) {
-    // Pods that have ended take nothing any more.
-    let fields = "status.phase!=Succeeded,status.phase!=Failed".to_owned();
-    let selection = Selection {
-        fields,
-        ..Selection::default()
-    };
-    let pods = ResourceRef::core("pods");
-    let nodes = ResourceRef::core("nodes");
-    let mut pods = Box::pin(follow(
-        Arc::clone(&cluster),
-        pods,
-        None,
-        selection,
-        pause.clone(),
-    ));
-    let mut nodes = Box::pin(follow(
-        Arc::clone(&cluster),
-        nodes,
-        None,
-        Selection::default(),
-        pause.clone(),
-    ));
-    let mut state = State::default();
+/// Runs for ever. `pause` is the wait before a failed request is tried again; `seed` decides among
+/// nodes that are equally good.
+pub async fn run(cluster: Arc<dyn Cluster>, pause: Pause, seed: u64) {
+    let mut updates = sources::all(&cluster, &pause);
+    let requests = Requests::new(cluster);
+    let mut state = State::new(seed);
     let mut failures = 0;
+    let start = Instant::now();
     loop {
+        let now = milliseconds(start.elapsed());
+        let is_ready = state.ready();
+        let wait = state.queue.next_time().map(|time| {
+            let wait = Duration::from_millis(time.saturating_sub(now));
+            tokio::time::sleep(wait)
+        });
         tokio::select! {
             biased;
-            Some(update) = pods.next() => observe(&mut state, update, State::pods),
-            Some(update) = nodes.next() => observe(&mut state, update, State::nodes),
-            // Only with a first list of both is it known what is free.
-            () = std::future::ready(()), if state.ready() && state.has_pending() => {
-                if let Err(status) = schedule_next(cluster.as_ref(), &mut state).await {
+            Some((source, update)) = updates.next() => match update {
+                Update::Trouble(status) => tracing::warn!(%status, "cannot follow the cluster"),
+                update => state.observe(source, update, now),
+            },
+            () = std::future::ready(()), if is_ready && state.queue.has_next(now) => {
+                if let Err(status) = schedule_next(&requests, &mut state, now).await {
                     tracing::warn!(%status, "cannot schedule");
                     failures += 1;
                     pause(failures).await;
@@ -59,149 +50,116 @@ pub async fn run(cluster: Arc<dyn Cluster>, pause: Pause) {
                     failures = 0;
                 }
             }
+            Some(()) = optional(wait), if is_ready => {}
         }
     }
 }
 
-fn observe(state: &mut State, update: Update, apply: fn(&mut State, Update)) {
-    match update {
-        Update::Trouble(status) => tracing::warn!(%status, "cannot follow the cluster"),
-        update => apply(state, update),
+/// Waits for what may not be there; then at once `None`.
+async fn optional<F: Future>(future: Option<F>) -> Option<F::Output> {
+    match future {
+        Some(future) => Some(future.await),
+        None => None,
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Places the pod that waits first.
-async fn schedule_next(cluster: &dyn Cluster, state: &mut State) -> Result<(), Status> {
-    let Some(key) = state.next_pending() else {
+async fn schedule_next(requests: &Requests, state: &mut State, now: u64) -> Result<(), Status> {
+    let Some(waiting) = state.queue.pop(now) else {
         return Ok(());
     };
-    // The pod is read anew, so that a deleted or changed one is not bound as it was.
-    let pod = match cluster
-        .get(&ResourceRef::core("pods"), Some(&key.namespace), &key.name)
-        .await
-    {
-        Ok(bytes) => serde_json::from_slice::<Value>(&bytes).map_err(Status::internal)?,
-        Err(status) if status.is_not_found() => {
-            state.forget(&key);
+    let key = &waiting.key;
+    let result = match read(requests, key).await {
+        Ok(None) => {
+            state.forget(key);
             return Ok(());
         }
-        Err(status) => {
-            state.put_back(&key);
-            return Err(status);
-        }
-    };
-    if meta::uid(&pod) != key.uid || !cluster_state::wants_node(&pod) {
-        state.forget(&key);
-        return Ok(());
-    }
-    let result = match state.place(&pod) {
-        Placement::Node(node) => match bind(cluster, &pod, &node).await {
-            Ok(()) => {
-                state.assume(&key, &pod, &node);
-                Ok(())
-            }
-            // Gone, or bound by somebody else: its event is on the way.
-            Err(status) if status.is_not_found() || status.is_conflict() => {
-                state.forget(&key);
-                Ok(())
-            }
-            other => other,
-        },
-        Placement::Unschedulable(why) => {
-            state.park(&key);
-            explain(cluster, &pod, &why).await
-        }
+        Ok(Some(pod)) => decide(requests, state, &pod, now).await,
+        Err(status) => Err(status),
     };
     if result.is_err() {
-        state.put_back(&key);
+        state.queue.fail(key, now);
     }
     result
 }
 
-async fn bind(cluster: &dyn Cluster, pod: &Value, node: &str) -> Result<(), Status> {
-    let (namespace, name) = (meta::namespace(pod), meta::name(pod));
-    let binding = json!({
-        "apiVersion": "v1",
-        "kind": "Binding",
-        "metadata": { "name": name, "namespace": namespace, "uid": meta::uid(pod) },
-        "target": { "apiVersion": "v1", "kind": "Node", "name": node },
-    });
-    let resource = ResourceRef::core("pods/binding");
-    cluster
-        .create(&resource, Some(namespace), Some(name), binding)
-        .await?;
-    let message = format!("Successfully assigned {namespace}/{name} to {node}");
-    record(cluster, pod, Severity::Normal, "Scheduled", &message).await;
-    Ok(())
-}
-
-/// Writes the reason into the pod's conditions, unless it stands there already.
-async fn explain(cluster: &dyn Cluster, pod: &Value, why: &str) -> Result<(), Status> {
-    let known = meta::list(pod, &["status", "conditions"])
-        .iter()
-        .any(|condition| {
-            meta::text(condition, &["type"]) == "PodScheduled"
-                && meta::text(condition, &["message"]) == why
-        });
-    if known {
-        return Ok(());
-    }
-    let patch = json!({
-        "metadata": { "uid": meta::uid(pod) },
-        "status": { "conditions": [{
-            "type": "PodScheduled",
-            "status": "False",
-            "reason": "Unschedulable",
-            "message": why,
-            "lastProbeTime": null,
-            "lastTransitionTime": now().0,
-        }] },
-    });
-    let resource = ResourceRef::core("pods/status");
-    let namespace = Some(meta::namespace(pod));
-    match cluster
-        .patch(
-            &resource,
-            namespace,
-            meta::name(pod),
-            patch,
-            PatchType::Strategic,
-        )
-        .await
-    {
-        Err(status) if !status.is_not_found() && !status.is_conflict() => return Err(status),
-        _ => (),
-    }
-    record(cluster, pod, Severity::Warning, "FailedScheduling", why).await;
-    Ok(())
-}
-
-/// Events are for people; one that cannot be written changes nothing.
-async fn record(cluster: &dyn Cluster, pod: &Value, severity: Severity, why: &str, text: &str) {
-    let (time, unique) = now();
-    let event = event(pod, NAME, severity, why, text, &time, unique);
-    let namespace = Some(meta::namespace(pod));
-    if let Err(status) = cluster
-        .create(&ResourceRef::core("events"), namespace, None, event)
-        .await
-    {
-        tracing::debug!(%status, "cannot record an event");
-    }
-}
-
-/// The time as the API writes it, and in nanoseconds.
-fn now() -> (String, u64) {
-    let now = jiff::Timestamp::now();
-    let unique = u64::try_from(now.as_nanosecond()).unwrap_or_default();
-    (now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), unique)
-}
-
-impl Key {
-    fn of(pod: &Value) -> Self {
-        Self {
-            namespace: meta::namespace(pod).to_owned(),
-            name: meta::name(pod).to_owned(),
-            uid: meta::uid(pod).to_owned(),
+/// The pod as it is now, so that a deleted or changed one is not bound as it was; none if it waits
+/// no longer.
+async fn read(requests: &Requests, key: &PodKey) -> Result<Option<Value>, Status> {
+    let pods = ResourceRef::core("pods");
+    let answer = requests
+        .cluster
+        .get(&pods, Some(&key.namespace), &key.name)
+        .await;
+    match answer {
+        Ok(bytes) => {
+            let pod: Value = serde_json::from_slice(&bytes).map_err(Status::internal)?;
+            let info = PodInfo::new(&pod);
+            let waits = info.key == *key && cluster_state::wants_node(&info);
+            Ok(waits.then_some(pod))
         }
+        Err(status) if status.is_not_found() => Ok(None),
+        Err(status) => Err(status),
     }
+}
+
+async fn decide(
+    requests: &Requests,
+    state: &mut State,
+    pod: &Value,
+    now: u64,
+) -> Result<(), Status> {
+    let mut info = PodInfo::new(pod);
+    let key = info.key.clone();
+    let mut diagnosis = match state.engine.schedule(&info) {
+        Ok(placement) => {
+            return match requests.bind(pod, &placement.node).await {
+                Ok(()) => {
+                    info.node_name = placement.node;
+                    info.nominated_node = String::new();
+                    state.place(info, now);
+                    Ok(())
+                }
+                // Gone, or bound by somebody else: its event is on the way.
+                Err(status) if status.is_not_found() || status.is_conflict() => {
+                    state.forget(&key);
+                    Ok(())
+                }
+                other => other,
+            };
+        }
+        Err(diagnosis) => diagnosis,
+    };
+    let refused_by = diagnosis.plugins();
+    let nominated = match state.engine.preempt(&info, &diagnosis) {
+        Ok(plan) => {
+            for displaced in &plan.displaced {
+                state.engine.cluster.denominate(&displaced.key);
+                requests.nominate(&displaced.key, "").await?;
+            }
+            for victim in &plan.victims {
+                requests.evict(pod, victim, &plan.node).await?;
+            }
+            let waiting = Arc::new(info);
+            state.engine.cluster.nominate(&waiting, &plan.node);
+            Some(plan.node)
+        }
+        Err(refused) => {
+            diagnosis.preemption = Some(refused.message);
+            let clears = refused.clears_nomination && !info.nominated_node.is_empty();
+            if clears {
+                state.engine.cluster.denominate(&key);
+            }
+            clears.then(String::new)
+        }
+    };
+    requests
+        .explain(pod, &diagnosis.message(), nominated.as_deref())
+        .await?;
+    state.queue.park(&key, refused_by, now);
+    Ok(())
 }

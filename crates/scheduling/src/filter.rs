@@ -1,87 +1,176 @@
-//! The filters, in the order of upstream's default profile; a node's first failing filter names
-//! the reason.
+//! The filters, in the order of upstream's default profile. The first that fails names the reason.
 
-use crate::{Node, Usage, affinity, taint};
-use model::{Value, meta};
+use crate::cycle::{Change, View};
+use crate::misfit::{Misfit, Shortage};
+use crate::node::NodeInfo;
+use crate::pod::PodInfo;
+use crate::taint::{self, Taint};
+use crate::topology::NodeId;
+use std::sync::Arc;
 
-/// Why a pod cannot run on a node; `Display` is upstream's text.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-pub enum Misfit {
-    /// The node is cordoned and the pod does not tolerate that.
-    #[error("node(s) were unschedulable")]
-    Unschedulable,
-    /// `spec.nodeName` names another node.
-    #[error("node(s) didn't match the requested node name")]
-    NodeName,
-    /// A taint that the pod does not tolerate.
-    #[error("node(s) had untolerated taint {{{0}: {1}}}")]
-    Taint(String, String),
-    /// Node selector or required affinity.
-    #[error("node(s) didn't match Pod's node affinity/selector")]
-    Affinity,
-    /// A host port that is taken.
-    #[error("node(s) didn't have free ports for the requested pod ports")]
-    Ports,
-    /// The node is full.
-    #[error("Too many pods")]
-    TooManyPods,
-    /// The node has too little of a resource left.
-    #[error("Insufficient {0}")]
-    Insufficient(String),
+/// The filters for one pod.
+#[derive(Debug)]
+pub(crate) struct Filters<'a> {
+    pub(crate) view: &'a View<'a>,
+    tolerates_cordon: bool,
 }
 
-const CORDON: &str = "node.kubernetes.io/unschedulable";
+impl<'a> Filters<'a> {
+    pub(crate) fn new(view: &'a View<'a>) -> Self {
+        Self {
+            view,
+            tolerates_cordon: taint::tolerated(&view.pod.tolerations, &Taint::cordon()),
+        }
+    }
 
-/// Whether `pod`, which takes `usage`, fits on `node`; else every reason of the first filter that
-/// fails.
-pub fn fits(pod: &Value, usage: &Usage, node: &Node) -> Result<(), Vec<Misfit>> {
-    let cordoned = serde_json::json!({ "key": CORDON, "effect": "NoSchedule" });
-    let bars_cordoned =
-        taint::untolerated(pod, std::slice::from_ref(&cordoned), &["NoSchedule"]).is_some();
-    if node.unschedulable && bars_cordoned {
-        return Err(vec![Misfit::Unschedulable]);
+    /// What keeps the pod off the node as it is (`change`: as it would be).
+    pub(crate) fn check(
+        &self,
+        id: NodeId,
+        node: &NodeInfo,
+        change: Option<&Change<'_>>,
+    ) -> Option<Misfit> {
+        let pod = self.view.pod;
+        if node.is_unschedulable && !self.tolerates_cordon {
+            return Some(Misfit::Unschedulable);
+        }
+        if !pod.node_name.is_empty() && pod.node_name != node.name {
+            return Some(Misfit::NodeName);
+        }
+        if let Some(taint) = taint::barring(&pod.tolerations, &node.taints) {
+            return Some(Misfit::Taint(
+                Arc::clone(&taint.key),
+                Arc::clone(&taint.value),
+            ));
+        }
+        if !pod.required_nodes.is_empty() && !pod.required_nodes.matches(&node.name, &node.labels) {
+            return Some(Misfit::NodeAffinity);
+        }
+        if !pod.ports.is_empty() && ports_taken(pod, node, change) {
+            return Some(Misfit::Ports);
+        }
+        let shortage = shortage(pod, node, change);
+        if shortage.is_any() {
+            return Some(Misfit::Resources(shortage));
+        }
+        if let Some(misfit) = self.volumes(id, node, change) {
+            return Some(misfit);
+        }
+        match self.view.breaks_spread(id, change) {
+            Some(true) => return Some(Misfit::SpreadKey),
+            Some(false) => return Some(Misfit::Spread),
+            None => {}
+        }
+        if !self.view.meets_affinity(id, change) {
+            return Some(Misfit::Affinity);
+        }
+        if !self.view.meets_anti_affinity(id, change) {
+            return Some(Misfit::AntiAffinity);
+        }
+        if self.view.is_repelled(id, change) {
+            return Some(Misfit::ExistingAntiAffinity);
+        }
+        None
     }
-    let wanted = meta::text(pod, &["spec", "nodeName"]);
-    if !wanted.is_empty() && wanted != node.name {
-        return Err(vec![Misfit::NodeName]);
+
+    /// As `check`, with the pods that wait for the node and are at least as important thought onto
+    /// it: the pod must fit both if they come and if they do not.
+    pub(crate) fn check_with_nominated(
+        &self,
+        id: NodeId,
+        node: &NodeInfo,
+        change: Option<&Change<'_>>,
+    ) -> Option<Misfit> {
+        let pod = self.view.pod;
+        let mut expected = self
+            .view
+            .cluster
+            .nominated(&node.name)
+            .iter()
+            .filter(|other| other.priority >= pod.priority && other.key != pod.key)
+            .peekable();
+        if expected.peek().is_some() {
+            let mut with = match change {
+                Some(change) => change.clone(),
+                None => Change::none(self.view, id),
+            };
+            expected.for_each(|other| with.add(other));
+            if let Some(misfit) = self.check(id, node, Some(&with)) {
+                return Some(misfit);
+            }
+        }
+        self.check(id, node, change)
     }
-    if let Some(taint) = taint::untolerated(pod, &node.taints, &["NoSchedule", "NoExecute"]) {
-        return Err(vec![Misfit::Taint(
-            meta::text(taint, &["key"]).to_owned(),
-            meta::text(taint, &["value"]).to_owned(),
-        )]);
-    }
-    if !affinity::required(pod, node) {
-        return Err(vec![Misfit::Affinity]);
-    }
-    if usage.ports.iter().any(|port| node.port_taken(port)) {
-        return Err(vec![Misfit::Ports]);
-    }
-    let missing = resources(usage, node);
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(missing)
+
+    fn volumes(&self, _id: NodeId, node: &NodeInfo, change: Option<&Change<'_>>) -> Option<Misfit> {
+        let own = &self.view.pod.volumes.disks;
+        let conflicts = |other: &Arc<PodInfo>| {
+            let theirs = &other.volumes.disks;
+            own.iter()
+                .any(|disk| theirs.iter().any(|d| disk.conflicts(d)))
+        };
+        let is_taken = !own.is_empty()
+            && match change {
+                Some(change) => change.pods(node).any(conflicts),
+                None => node.pods().iter().any(conflicts),
+            };
+        is_taken.then_some(Misfit::DiskConflict)
     }
 }
 
-fn resources(usage: &Usage, node: &Node) -> Vec<Misfit> {
-    let mut missing = Vec::new();
-    let most = node
-        .allocatable
-        .get("pods")
-        .map_or(0, model::quantity::Quantity::value);
-    if usize::try_from(most).unwrap_or(0) <= node.pods() {
-        missing.push(Misfit::TooManyPods);
+fn ports_taken(pod: &PodInfo, node: &NodeInfo, change: Option<&Change<'_>>) -> bool {
+    let taken = |used: &crate::HostPort| pod.ports.iter().any(|port| port.conflicts(used));
+    match change {
+        Some(change) => change.pods(node).flat_map(|other| &other.ports).any(taken),
+        None => node.ports.iter().any(taken),
     }
-    for (name, amount) in &usage.requests {
-        if amount.is_zero() {
-            continue;
-        }
-        let allocatable = node.allocatable.get(name).map_or(0, |a| a.nanos());
-        if amount.nanos().saturating_add(node.used(name).nanos()) > allocatable {
-            missing.push(Misfit::Insufficient(name.clone()));
+}
+
+fn shortage(pod: &PodInfo, node: &NodeInfo, change: Option<&Change<'_>>) -> Shortage {
+    let mut shortage = Shortage::default();
+    let here = i64::try_from(node.pods.len()).unwrap_or(i64::MAX);
+    let here = here.saturating_add(change.map_or(0, |change| change.pods));
+    shortage.pods = here >= node.allowed_pods;
+    let wants = &pod.requests;
+    if wants.is_nothing() {
+        return shortage;
+    }
+    let has = &node.allocatable;
+    let used = &node.requested;
+    let more = change.map(|change| &change.requested);
+    let mut lacks = |wanted: i64, allocatable: i64, used: i64, more: i64| {
+        let is_short = wanted > 0 && wanted > allocatable.saturating_sub(used.saturating_add(more));
+        shortage.is_beyond_node |= is_short && wanted > allocatable;
+        is_short
+    };
+    let cpu = lacks(
+        wants.milli_cpu,
+        has.milli_cpu,
+        used.milli_cpu,
+        more.map_or(0, |m| m.milli_cpu),
+    );
+    let memory = lacks(
+        wants.memory,
+        has.memory,
+        used.memory,
+        more.map_or(0, |m| m.memory),
+    );
+    let storage = lacks(
+        wants.ephemeral_storage,
+        has.ephemeral_storage,
+        used.ephemeral_storage,
+        more.map_or(0, |m| m.ephemeral_storage),
+    );
+    let mut scalars = Vec::new();
+    for (name, amount) in &wants.scalars {
+        let more = more.map_or(0, |m| m.scalar(name));
+        if lacks(*amount, has.scalar(name), used.scalar(name), more) {
+            scalars.push(Arc::clone(name));
         }
     }
-    missing
+    shortage.cpu = cpu;
+    shortage.memory = memory;
+    shortage.ephemeral_storage = storage;
+    shortage.scalars = scalars;
+    shortage
 }

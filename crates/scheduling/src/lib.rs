@@ -1,12 +1,45 @@
-//! Where a pod can run: filters over nodes in upstream's order and words, and a score among those
-//! that fit. Preemption builds on the same views.
+//! Where a pod can run, as upstream's kube-scheduler with its default profile decides: filters and
+//! scores over nodes, the queue of pods that wait, and preemption, as plain functions of a cluster
+//! that the caller describes.
+//!
+//! The [`Cluster`] follows every pod and node that comes, changes or goes. [`Engine::schedule`]
+//! finds a node for a pod or says why there is none ([`Diagnosis`]); [`Engine::preempt`] then says
+//! who would have to go. Nothing is carried out here.
 
-mod affinity;
+mod amounts;
+mod budget;
+mod cluster;
+mod cycle;
+mod diagnosis;
+mod engine;
 mod filter;
+mod hint;
+mod misfit;
 mod node;
-mod place;
+mod node_selector;
+mod pod;
+mod preempt;
+mod queue;
+mod random;
+mod scope;
+mod score;
+mod spread;
 mod taint;
+mod tally;
+mod topology;
+mod volumes;
 
-pub use filter::{Misfit, fits};
-pub use node::{Node, Usage};
-pub use place::{Placement, place};
+#[cfg(test)]
+mod tests;
+
+pub use amounts::Amounts;
+pub use cluster::{Cluster, NodeChange};
+pub use diagnosis::{Diagnosis, Refusal};
+pub use engine::{Engine, Placement, PluginScore};
+pub use hint::Event;
+pub use misfit::{Misfit, Plugin, Shortage};
+pub use node::NodeInfo;
+pub use pod::{HostPort, PodInfo, PodKey};
+pub use preempt::{Preemption, Refused};
+pub use queue::Queue;
+pub use taint::{Effect, Taint, Toleration};

@@ -1,155 +1,149 @@
-//! A node as the scheduler sees it.
+//! A node with what its pods take of it.
 
+use crate::amounts::Amounts;
+use crate::pod::{HostPort, PodInfo};
+use crate::taint::Taint;
+use model::quantity::Quantity;
 use model::{Value, meta};
 use pod_resources::Resources;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// What a pod takes of its node.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Usage {
-    /// Its effective requests.
-    pub requests: Resources,
-    /// Host ports as `(protocol, address, port)`.
-    pub ports: BTreeSet<(String, String, u16)>,
-}
-
-impl Usage {
-    /// What `pod` takes.
-    pub fn of(pod: &Value) -> Self {
-        let ports = ["containers", "initContainers"]
-            .iter()
-            .flat_map(|field| meta::list(pod, &["spec", field]))
-            .flat_map(|container| meta::list(container, &["ports"]))
-            .filter_map(|port| {
-                let number = meta::at(port, &["hostPort"])?.as_u64().filter(|n| *n > 0)?;
-                let or = |text: &str, default: &str| {
-                    if text.is_empty() {
-                        default.to_owned()
-                    } else {
-                        text.to_owned()
-                    }
-                };
-                Some((
-                    or(meta::text(port, &["protocol"]), "TCP"),
-                    or(meta::text(port, &["hostIP"]), "0.0.0.0"),
-                    u16::try_from(number).ok()?,
-                ))
-            })
-            .collect();
-        Self {
-            requests: pod_resources::requests(pod),
-            ports,
-        }
-    }
-}
-
-/// A node with what its pods take of it.
+/// A node as the scheduler sees it.
 #[derive(Debug, Clone, Default)]
-pub struct Node {
+pub struct NodeInfo {
     /// The name.
     pub name: String,
     /// The labels.
     pub labels: BTreeMap<String, String>,
-    /// The taints, as in the Node object.
-    pub taints: Vec<Value>,
+    /// The taints.
+    pub taints: Vec<Taint>,
     /// Whether it is cordoned.
-    pub unschedulable: bool,
-    /// What pods can have of it; `pods` is the number of pods.
-    pub allocatable: Resources,
-    used: Resources,
-    ports: BTreeMap<(String, String, u16), usize>,
-    pods: usize,
+    pub is_unschedulable: bool,
+    /// What pods can have of it.
+    pub allocatable: Amounts,
+    /// How many pods can run on it.
+    pub allowed_pods: i64,
+    /// Sizes of the images it has, in bytes by name.
+    pub images: BTreeMap<String, i64>,
+    /// What its pods request.
+    pub requested: Amounts,
+    /// CPU and memory of its pods with defaults for containers that request none.
+    pub scored: (i64, i64),
+    pub(crate) pods: Vec<Arc<PodInfo>>,
+    /// Used host ports, one entry for each pod's port.
+    pub(crate) ports: Vec<HostPort>,
 }
 
-impl Node {
+impl NodeInfo {
     /// Reads a Node object; nothing runs on it yet.
     pub fn new(node: &Value) -> Self {
-        let amounts = |field: &str| {
-            meta::at(node, &["status", field])
-                .and_then(Value::as_object)
-                .map(|map| {
-                    map.iter()
-                        .filter_map(|(name, amount)| {
-                            let amount = model::quantity::Quantity::from_value(amount).ok()?;
-                            Some((name.clone(), amount))
-                        })
-                        .collect::<Resources>()
-                })
-        };
+        let status = &["status", "allocatable"];
+        let resources: Resources = meta::at(node, status)
+            .or_else(|| meta::at(node, &["status", "capacity"]))
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, amount)| Some((name.clone(), Quantity::from_value(amount).ok()?)))
+            .collect();
+        let mut images = BTreeMap::new();
+        for image in meta::list(node, &["status", "images"]) {
+            let size = meta::at(image, &["sizeBytes"]).and_then(Value::as_i64);
+            for name in meta::list(image, &["names"])
+                .iter()
+                .filter_map(Value::as_str)
+            {
+                images.insert(name.to_owned(), size.unwrap_or(0));
+            }
+        }
         Self {
             name: meta::name(node).to_owned(),
             labels: meta::labels(node)
                 .into_iter()
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))
                 .collect(),
-            taints: meta::list(node, &["spec", "taints"]).to_vec(),
-            unschedulable: meta::at(node, &["spec", "unschedulable"])
+            taints: meta::list(node, &["spec", "taints"])
+                .iter()
+                .map(Taint::of)
+                .collect(),
+            is_unschedulable: meta::at(node, &["spec", "unschedulable"])
                 .and_then(Value::as_bool)
                 .unwrap_or_default(),
-            allocatable: amounts("allocatable")
-                .or_else(|| amounts("capacity"))
-                .unwrap_or_default(),
+            allocatable: Amounts::of(&resources),
+            allowed_pods: resources.get("pods").map_or(0, Quantity::value),
+            images,
             ..Self::default()
         }
     }
 
-    /// Takes the object's facts of `node` and keeps what runs on it.
-    pub fn refresh(&mut self, node: &Value) {
-        let fresh = Self::new(node);
-        let old = std::mem::replace(self, fresh);
-        (self.used, self.ports, self.pods) = (old.used, old.ports, old.pods);
+    /// The pods on it, in no particular order.
+    pub fn pods(&self) -> &[Arc<PodInfo>] {
+        &self.pods
     }
 
-    /// Counts a pod in.
-    pub fn add(&mut self, usage: &Usage) {
-        self.pods += 1;
-        for (name, amount) in &usage.requests {
-            let used = self
-                .used
-                .entry(name.clone())
-                .or_insert(model::quantity::Quantity::ZERO);
-            *used = used.plus(*amount);
-        }
-        for port in &usage.ports {
-            *self.ports.entry(port.clone()).or_default() += 1;
-        }
+    /// Whether two readings of a Node object say the same to the scheduler.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.labels == other.labels
+            && self.taints == other.taints
+            && self.is_unschedulable == other.is_unschedulable
+            && self.allocatable == other.allocatable
+            && self.allowed_pods == other.allowed_pods
+            && self.images == other.images
     }
 
-    /// Counts a pod out that was counted in before.
-    pub fn remove(&mut self, usage: &Usage) {
-        self.pods = self.pods.saturating_sub(1);
-        for (name, amount) in &usage.requests {
-            if let Some(used) = self.used.get_mut(name) {
-                *used = used.minus(*amount);
+    /// Takes over the object's facts and keeps what runs on it. Returns the facts before.
+    pub(crate) fn refresh(&mut self, fresh: Self) -> Self {
+        let mut old = std::mem::replace(self, fresh);
+        self.requested = std::mem::take(&mut old.requested);
+        self.scored = std::mem::take(&mut old.scored);
+        self.pods = std::mem::take(&mut old.pods);
+        self.ports = std::mem::take(&mut old.ports);
+        old
+    }
+
+    pub(crate) fn add(&mut self, pod: &Arc<PodInfo>) {
+        self.count(pod, 1);
+        self.ports.extend(pod.ports.iter().cloned());
+        self.pods.push(Arc::clone(pod));
+    }
+
+    pub(crate) fn remove(&mut self, pod: &PodInfo) {
+        let Some(place) = self.pods.iter().position(|known| known.key == pod.key) else {
+            return;
+        };
+        let pod = self.pods.swap_remove(place);
+        self.count(&pod, -1);
+        for port in &pod.ports {
+            if let Some(place) = self.ports.iter().position(|known| known == port) {
+                self.ports.swap_remove(place);
             }
         }
-        for port in &usage.ports {
-            if let Some(count) = self.ports.get_mut(port) {
-                *count -= 1;
-                if *count == 0 {
-                    self.ports.remove(port);
-                }
-            }
-        }
     }
 
-    /// How many pods run on it.
-    pub fn pods(&self) -> usize {
-        self.pods
+    fn count(&mut self, pod: &PodInfo, sign: i64) {
+        self.requested.shift(&pod.requests, sign);
+        let (cpu, memory) = pod.scored;
+        self.scored.0 = self.scored.0.saturating_add(cpu.saturating_mul(sign));
+        self.scored.1 = self.scored.1.saturating_add(memory.saturating_mul(sign));
     }
 
-    /// What its pods take of a resource.
-    pub fn used(&self, resource: &str) -> model::quantity::Quantity {
-        self.used
-            .get(resource)
-            .copied()
-            .unwrap_or(model::quantity::Quantity::ZERO)
-    }
-
-    /// Whether a host port is taken; `0.0.0.0` stands for every address.
-    pub fn port_taken(&self, (protocol, address, port): &(String, String, u16)) -> bool {
-        self.ports.keys().any(|(p, a, n)| {
-            p == protocol && n == port && (a == address || a == "0.0.0.0" || address == "0.0.0.0")
-        })
+    /// The zone that upstream groups nodes by: region and zone.
+    pub(crate) fn zone(&self) -> String {
+        let label = |names: [&str; 2]| {
+            let [new, old] = names;
+            self.labels
+                .get(new)
+                .or_else(|| self.labels.get(old))
+                .map_or("", String::as_str)
+        };
+        let region = label([
+            "topology.kubernetes.io/region",
+            "failure-domain.beta.kubernetes.io/region",
+        ]);
+        let zone = label([
+            "topology.kubernetes.io/zone",
+            "failure-domain.beta.kubernetes.io/zone",
+        ]);
+        format!("{region}:{zone}")
     }
 }

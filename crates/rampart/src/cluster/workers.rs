@@ -80,6 +80,7 @@ pub(super) async fn start(
     controllers.add(scheduler::run(
         handle.cluster(identities::scheduler(), "kube-scheduler"),
         pause(),
+        u64::from(std::process::id()),
     ));
     if arguments.node != Node::Off {
         let node = SimulatedNode {

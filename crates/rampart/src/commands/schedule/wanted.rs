@@ -1,0 +1,183 @@
+//! The pods that a cluster would have: those that are there, and those that workloads still have
+//! to make.
+
+use crate::pods::{Pod, pods};
+use model::registry::Registry;
+use model::{Value, meta};
+use serde_json::json;
+use snapshot::{Object, ObjectId, Snapshot};
+use std::collections::BTreeMap;
+
+/// A pod with what it was made of.
+pub(super) struct Wanted<'a> {
+    pub(super) value: Value,
+    pub(super) owner: &'a Object,
+    pub(super) refusal: Option<String>,
+    /// Whether a controller would make another one if it went.
+    pub(super) is_replaced: bool,
+}
+
+/// All pods, with defaults and priorities. `nodes` are the names of the nodes, of which each has a
+/// pod of each DaemonSet.
+pub(super) fn all<'a>(
+    snapshot: &'a Snapshot,
+    registry: &'a Registry,
+    nodes: &[String],
+) -> Vec<Wanted<'a>> {
+    let mut there: BTreeMap<ObjectId, u64> = BTreeMap::new();
+    for pod in snapshot.of("", "pods") {
+        if !has_ended(&pod.value)
+            && let Some(id) = outermost(snapshot, pod).and_then(|owner| snapshot.id(owner))
+        {
+            *there.entry(id).or_default() += 1;
+        }
+    }
+    let mut wanted = Vec::new();
+    for pod in pods(snapshot, registry) {
+        let owner = pod.template.owner;
+        if pod.template.path.is_empty() {
+            if !has_ended(&owner.value) {
+                wanted.push(existing(snapshot, pod));
+            }
+        } else if owner.is("apps", "daemonsets") {
+            wanted.extend(nodes.iter().map(|node| daemon(&pod, node)));
+        } else {
+            let have = snapshot.id(owner).and_then(|id| there.get(&id)).copied();
+            let missing = replicas(owner).saturating_sub(have.unwrap_or(0));
+            wanted.extend((0..missing).map(|number| replica(&pod, number)));
+        }
+    }
+    wanted
+}
+
+fn has_ended(pod: &Value) -> bool {
+    matches!(
+        meta::text(pod, &["status", "phase"]),
+        "Succeeded" | "Failed"
+    )
+}
+
+/// What made the object, and what made that, up to what nothing made.
+fn outermost<'a>(snapshot: &'a Snapshot, object: &'a Object) -> Option<&'a Object> {
+    // Owners do not go in circles in a cluster; in files they may.
+    let mut above = snapshot.owner(object)?;
+    for _ in 0..8 {
+        match snapshot.owner(above) {
+            Some(next) => above = next,
+            None => break,
+        }
+    }
+    Some(above)
+}
+
+/// How many pods at once a workload wants.
+fn replicas(owner: &Object) -> u64 {
+    let number = |path: &[&str]| meta::at(&owner.value, path).and_then(Value::as_u64);
+    let job = |base: &[&str]| {
+        let below = |field| {
+            let path: Vec<&str> = base.iter().copied().chain([field]).collect();
+            number(&path)
+        };
+        let parallel = below("parallelism").unwrap_or(1);
+        below("completions").map_or(parallel, |completions| parallel.min(completions))
+    };
+    match (owner.group(), owner.resource()) {
+        ("batch", "jobs") => job(&["spec"]),
+        ("batch", "cronjobs") => job(&["spec", "jobTemplate", "spec"]),
+        ("", "podtemplates") => 0,
+        _ => number(&["spec", "replicas"]).unwrap_or(1),
+    }
+}
+
+fn existing<'a>(snapshot: &'a Snapshot, pod: Pod<'a>) -> Wanted<'a> {
+    let owner = pod.template.owner;
+    let mut value = pod.value;
+    if let Some(status) = owner.value.get("status") {
+        meta::set(&mut value, &["status"], status.clone());
+    }
+    named(&mut value, owner.namespace(), owner.name());
+    Wanted {
+        value,
+        owner,
+        refusal: pod.refusal,
+        is_replaced: snapshot.owner(owner).is_some(),
+    }
+}
+
+fn named(pod: &mut Value, namespace: &str, name: &str) {
+    meta::set(pod, &["metadata", "namespace"], namespace);
+    meta::set(pod, &["metadata", "name"], name);
+}
+
+fn replica<'a>(pod: &Pod<'a>, number: u64) -> Wanted<'a> {
+    let owner = pod.template.owner;
+    let mut value = pod.value.clone();
+    let name = format!("{}-{number}", owner.name());
+    named(&mut value, owner.namespace(), &name);
+    // Pods of a Deployment belong to its ReplicaSet, which selects as the Deployment does.
+    let kind = match &*owner.kind.kind {
+        "Deployment" => "ReplicaSet",
+        kind => kind,
+    };
+    meta::set(
+        &mut value,
+        &["metadata", "ownerReferences"],
+        json!([{ "kind": kind, "name": owner.name(), "controller": true }]),
+    );
+    Wanted {
+        value,
+        owner,
+        refusal: pod.refusal.clone(),
+        is_replaced: true,
+    }
+}
+
+/// What the DaemonSet controller adds to its pods.
+const TOLERATED: [(&str, &str); 6] = [
+    ("node.kubernetes.io/not-ready", "NoExecute"),
+    ("node.kubernetes.io/unreachable", "NoExecute"),
+    ("node.kubernetes.io/disk-pressure", "NoSchedule"),
+    ("node.kubernetes.io/memory-pressure", "NoSchedule"),
+    ("node.kubernetes.io/pid-pressure", "NoSchedule"),
+    ("node.kubernetes.io/unschedulable", "NoSchedule"),
+];
+
+fn daemon<'a>(pod: &Pod<'a>, node: &str) -> Wanted<'a> {
+    let owner = pod.template.owner;
+    let mut wanted = replica(pod, 0);
+    let name = format!("{}-{node}", owner.name());
+    named(&mut wanted.value, owner.namespace(), &name);
+    let mut tolerations = meta::list(&wanted.value, &["spec", "tolerations"]).to_vec();
+    tolerations.extend(
+        TOLERATED
+            .iter()
+            .map(|(key, effect)| json!({ "key": key, "operator": "Exists", "effect": effect })),
+    );
+    meta::set(&mut wanted.value, &["spec", "tolerations"], tolerations);
+    let path = [
+        "spec",
+        "affinity",
+        "nodeAffinity",
+        "requiredDuringSchedulingIgnoredDuringExecution",
+    ];
+    let field = json!({ "key": "metadata.name", "operator": "In", "values": [node] });
+    let terms = meta::at(&wanted.value, &path)
+        .map(|selector| meta::list(selector, &["nodeSelectorTerms"]))
+        .unwrap_or_default();
+    let terms: Vec<Value> = if terms.is_empty() {
+        vec![json!({ "matchFields": [field] })]
+    } else {
+        let bound = |term: &Value| {
+            let mut term = term.clone();
+            meta::set(&mut term, &["matchFields"], json!([field]));
+            term
+        };
+        terms.iter().map(bound).collect()
+    };
+    meta::set(
+        &mut wanted.value,
+        &path,
+        json!({ "nodeSelectorTerms": terms }),
+    );
+    wanted
+}

@@ -1,0 +1,450 @@
+//! The state that decisions are made on: nodes, the pods on them, and counts that follow both.
+
+use crate::node::NodeInfo;
+use crate::pod::{PodInfo, PodKey};
+use crate::scope::{NamespaceLabels, Scope, Term};
+use crate::spread::Constraint;
+use crate::tally::{CarriedTerms, Groups, Predicate};
+use crate::topology::{KeyId, NodeId, Topology, at};
+use foldhash::HashMap;
+use model::selector::{LabelSelector, Operator, Requirement};
+use model::{Value, meta};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Upstream's `hardPodAffinityWeight`: what required affinity of running pods is worth in scores.
+const HARD_AFFINITY_WEIGHT: i64 = 1;
+
+/// What a Node object told.
+#[derive(Debug)]
+pub enum NodeChange {
+    /// The node is new.
+    Added,
+    /// Nothing that placement looks at changed.
+    Same,
+    /// The node changed; as it was before, without its pods.
+    Changed(Box<NodeInfo>),
+}
+
+/// Nodes and the pods that have one, with indexes for filters and scores. Every change costs as
+/// much as what it changes, not as much as the cluster is large.
+#[derive(Debug, Default)]
+pub struct Cluster {
+    nodes: Vec<Option<NodeInfo>>,
+    by_name: HashMap<String, NodeId>,
+    free: Vec<NodeId>,
+    /// Nodes in the order in which they are looked at: zones take turns, as upstream.
+    order: Vec<NodeId>,
+    is_order_stale: bool,
+    arrivals: Vec<NodeId>,
+    pods: HashMap<PodKey, Arc<PodInfo>>,
+    /// Pods whose node is not known (yet), by its name.
+    orphans: HashMap<String, Vec<Arc<PodInfo>>>,
+    pub(crate) topology: Topology,
+    pub(crate) groups: Groups,
+    /// Required anti-affinity of pods on nodes.
+    pub(crate) repelling: CarriedTerms,
+    /// What pods on nodes prefer (or are drawn to) for others.
+    pub(crate) preferring: CarriedTerms,
+    pub(crate) namespaces: NamespaceLabels,
+    images: HashMap<String, usize>,
+    /// Pods that wait for room on a node that preemption makes.
+    nominated: HashMap<String, Vec<Arc<PodInfo>>>,
+    nominations: HashMap<PodKey, String>,
+    services: BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>,
+    owners: HashMap<(String, String, String), LabelSelector>,
+}
+
+impl Cluster {
+    /// An empty cluster.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many nodes there are.
+    pub fn node_count(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// A node by name.
+    pub fn node(&self, name: &str) -> Option<&NodeInfo> {
+        self.get(*self.by_name.get(name)?)
+    }
+
+    /// All nodes, in the order of arrival.
+    pub fn nodes(&self) -> impl Iterator<Item = &NodeInfo> {
+        self.arrivals.iter().filter_map(|id| self.get(*id))
+    }
+
+    /// A pod that has a node, known or not.
+    pub fn pod(&self, key: &PodKey) -> Option<&Arc<PodInfo>> {
+        self.pods.get(key)
+    }
+
+    /// All pods that have a node.
+    pub fn pods(&self) -> impl Iterator<Item = &Arc<PodInfo>> {
+        self.pods.values()
+    }
+
+    pub(crate) fn get(&self, id: NodeId) -> Option<&NodeInfo> {
+        self.nodes.get(at(id))?.as_ref()
+    }
+
+    pub(crate) fn id(&self, name: &str) -> Option<NodeId> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn order(&self) -> &[NodeId] {
+        &self.order
+    }
+
+    /// How many nodes have an image.
+    pub(crate) fn nodes_with_image(&self, name: &str) -> usize {
+        self.images.get(name).copied().unwrap_or(0)
+    }
+
+    /// A node appeared or changed.
+    pub fn set_node(&mut self, fresh: NodeInfo) -> NodeChange {
+        let Some(id) = self.id(&fresh.name) else {
+            self.add_node(fresh);
+            return NodeChange::Added;
+        };
+        let Some(known) = self.get(id) else {
+            return NodeChange::Same;
+        };
+        if known.is_like(&fresh) {
+            return NodeChange::Same;
+        }
+        let is_moved = known.zone() != fresh.zone();
+        // Counts by domain have to follow only where the domains change.
+        let moves = known.labels != fresh.labels;
+        let pods = if moves {
+            known.pods.clone()
+        } else {
+            Vec::new()
+        };
+        let labels = known.labels.clone();
+        pods.iter().for_each(|pod| self.count(pod, id, -1));
+        self.count_images(id, -1);
+        if moves {
+            self.topology.leave(id, &labels);
+            self.topology.enter(id, &fresh.labels);
+        }
+        let slot = self.nodes.get_mut(at(id)).and_then(Option::as_mut);
+        let before = slot.map(|node| node.refresh(fresh)).unwrap_or_default();
+        self.count_images(id, 1);
+        pods.iter().for_each(|pod| self.count(pod, id, 1));
+        self.is_order_stale |= is_moved;
+        NodeChange::Changed(Box::new(before))
+    }
+
+    fn add_node(&mut self, node: NodeInfo) {
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.nodes.push(None);
+            u32::try_from(self.nodes.len() - 1).unwrap_or(u32::MAX)
+        });
+        let name = node.name.clone();
+        self.topology.enter(id, &node.labels);
+        if let Some(slot) = self.nodes.get_mut(at(id)) {
+            *slot = Some(node);
+        }
+        self.by_name.insert(name.clone(), id);
+        self.arrivals.push(id);
+        self.is_order_stale = true;
+        self.count_images(id, 1);
+        for pod in self.orphans.remove(&name).unwrap_or_default() {
+            self.attach(&pod, id);
+        }
+    }
+
+    /// A node is gone. Its pods are kept apart until they go too or it comes back.
+    pub fn remove_node(&mut self, name: &str) {
+        let Some(id) = self.by_name.get(name).copied() else {
+            return;
+        };
+        let pods = self
+            .get(id)
+            .map(|node| node.pods.clone())
+            .unwrap_or_default();
+        pods.iter().for_each(|pod| self.detach(pod, id));
+        self.count_images(id, -1);
+        if let Some(node) = self.nodes.get_mut(at(id)).and_then(Option::take) {
+            self.topology.leave(id, &node.labels);
+        }
+        self.by_name.remove(name);
+        self.arrivals.retain(|known| *known != id);
+        self.free.push(id);
+        self.is_order_stale = true;
+        if !pods.is_empty() {
+            self.orphans.insert(name.to_owned(), pods);
+        }
+    }
+
+    fn count_images(&mut self, id: NodeId, sign: isize) {
+        let Some(node) = self.nodes.get(at(id)).and_then(Option::as_ref) else {
+            return;
+        };
+        for name in node.images.keys() {
+            let count = self.images.entry(name.clone()).or_default();
+            *count = count.saturating_add_signed(sign);
+            if *count == 0 {
+                self.images.remove(name);
+            }
+        }
+    }
+
+    /// A pod has a node (its `node_name`), or changed there.
+    pub fn set_pod(&mut self, pod: Arc<PodInfo>) {
+        self.remove_pod(&pod.key);
+        self.denominate(&pod.key);
+        match self.id(&pod.node_name) {
+            Some(id) => self.attach(&pod, id),
+            None => {
+                let here = self.orphans.entry(pod.node_name.clone()).or_default();
+                here.push(Arc::clone(&pod));
+            }
+        }
+        self.pods.insert(pod.key.clone(), pod);
+    }
+
+    /// A pod is gone (or takes nothing any more). Returns what it was.
+    pub fn remove_pod(&mut self, key: &PodKey) -> Option<Arc<PodInfo>> {
+        let pod = self.pods.remove(key)?;
+        match self.id(&pod.node_name) {
+            Some(id) => self.detach(&pod, id),
+            None => {
+                if let Some(here) = self.orphans.get_mut(&pod.node_name) {
+                    here.retain(|known| known.key != *key);
+                    if here.is_empty() {
+                        self.orphans.remove(&pod.node_name);
+                    }
+                }
+            }
+        }
+        Some(pod)
+    }
+
+    fn attach(&mut self, pod: &Arc<PodInfo>, id: NodeId) {
+        if let Some(node) = self.nodes.get_mut(at(id)).and_then(Option::as_mut) {
+            node.add(pod);
+        }
+        self.count(pod, id, 1);
+    }
+
+    fn detach(&mut self, pod: &Arc<PodInfo>, id: NodeId) {
+        if let Some(node) = self.nodes.get_mut(at(id)).and_then(Option::as_mut) {
+            node.remove(pod);
+        }
+        self.count(pod, id, -1);
+    }
+
+    fn count(&mut self, pod: &PodInfo, id: NodeId, sign: i64) {
+        self.groups
+            .count(pod, id, sign, &self.topology, &self.namespaces);
+        for term in &pod.affinity.required_anti {
+            let key = self.key(&term.topology_key);
+            self.repelling.count(term, key, id, 1, sign, &self.topology);
+        }
+        let drawn = pod.affinity.required.iter();
+        let drawn = drawn.map(|term| (HARD_AFFINITY_WEIGHT, term));
+        let preferred = pod.affinity.preferred.iter().map(|(w, term)| (*w, term));
+        for (weight, term) in drawn.chain(preferred) {
+            let key = self.key(&term.topology_key);
+            self.preferring
+                .count(term, key, id, weight, sign, &self.topology);
+        }
+    }
+
+    /// The number of a topology key.
+    fn key(&mut self, name: &Arc<str>) -> KeyId {
+        let nodes = self.nodes.iter().zip(0..);
+        self.topology.ensure(
+            name,
+            nodes.filter_map(|(node, id)| Some((id, &node.as_ref()?.labels))),
+        )
+    }
+
+    /// A namespace's labels.
+    pub fn set_namespace(&mut self, namespace: &Value) {
+        let labels: BTreeMap<String, String> = meta::labels(namespace)
+            .into_iter()
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .collect();
+        let name = meta::name(namespace);
+        if self.namespaces.get(name) != Some(&labels) {
+            self.namespaces.insert(name.to_owned(), labels);
+            self.groups.forget_by_namespace();
+        }
+    }
+
+    /// A namespace is gone.
+    pub fn remove_namespace(&mut self, name: &str) {
+        if self.namespaces.remove(name).is_some() {
+            self.groups.forget_by_namespace();
+        }
+    }
+
+    /// A pod waits for room that is being made for it on a node.
+    pub fn nominate(&mut self, pod: &Arc<PodInfo>, node: &str) {
+        self.denominate(&pod.key);
+        self.nominations.insert(pod.key.clone(), node.to_owned());
+        let here = self.nominated.entry(node.to_owned()).or_default();
+        here.push(Arc::clone(pod));
+    }
+
+    /// A pod waits for no particular node any more.
+    pub fn denominate(&mut self, key: &PodKey) {
+        if let Some(node) = self.nominations.remove(key)
+            && let Some(here) = self.nominated.get_mut(&node)
+        {
+            here.retain(|pod| pod.key != *key);
+            if here.is_empty() {
+                self.nominated.remove(&node);
+            }
+        }
+    }
+
+    /// The node that a pod waits for.
+    pub fn nomination(&self, key: &PodKey) -> Option<&str> {
+        self.nominations.get(key).map(String::as_str)
+    }
+
+    /// The pods that wait for a node.
+    pub fn nominated(&self, node: &str) -> &[Arc<PodInfo>] {
+        self.nominated.get(node).map_or(&[], Vec::as_slice)
+    }
+
+    /// A Service, whose pods are spread by default.
+    pub fn set_service(&mut self, service: &Value) {
+        let selector: BTreeMap<String, String> = meta::strings(service, &["spec", "selector"])
+            .into_iter()
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .collect();
+        let services = self.services.entry(meta::namespace(service).to_owned());
+        let services = services.or_default();
+        if selector.is_empty() {
+            services.remove(meta::name(service));
+        } else {
+            services.insert(meta::name(service).to_owned(), selector);
+        }
+    }
+
+    /// A Service is gone.
+    pub fn remove_service(&mut self, namespace: &str, name: &str) {
+        if let Some(services) = self.services.get_mut(namespace) {
+            services.remove(name);
+        }
+    }
+
+    /// A ReplicationController, ReplicaSet or StatefulSet, whose pods are spread by default.
+    pub fn set_owner(&mut self, kind: &str, owner: &Value) {
+        let selector = meta::at(owner, &["spec", "selector"]).unwrap_or(&Value::Null);
+        let selector = if kind == "ReplicationController" {
+            LabelSelector::from_labels(selector)
+        } else {
+            crate::scope::read(selector)
+        };
+        let name = meta::name(owner).to_owned();
+        let namespace = meta::namespace(owner).to_owned();
+        self.owners
+            .insert((kind.to_owned(), namespace, name), selector);
+    }
+
+    /// Such an owner is gone.
+    pub fn remove_owner(&mut self, kind: &str, namespace: &str, name: &str) {
+        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
+        self.owners.remove(&key);
+    }
+
+    /// What pods of the same Services and the same owner have in common, as upstream's
+    /// `DefaultSelector`; empty if nothing.
+    fn default_selector(&self, pod: &PodInfo) -> LabelSelector {
+        let mut labels: BTreeMap<&str, &str> = BTreeMap::new();
+        let services = self.services.get(&pod.key.namespace);
+        for selector in services.into_iter().flat_map(BTreeMap::values) {
+            if selector.iter().all(|(k, v)| pod.labels.get(k) == Some(v)) {
+                labels.extend(selector.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+            }
+        }
+        let mut requirements: Vec<Requirement> = labels
+            .into_iter()
+            .filter_map(|(key, value)| {
+                let values = BTreeSet::from([value.to_owned()]);
+                Requirement::new(key, Operator::Equals, values).ok()
+            })
+            .collect();
+        if let Some((kind, name)) = &pod.owner {
+            let key = (kind.clone(), pod.key.namespace.clone(), name.clone());
+            if let Some(selector) = self.owners.get(&key) {
+                requirements.extend(selector.requirements().iter().cloned());
+            }
+        }
+        LabelSelector::new(requirements)
+    }
+
+    /// The constraints by which scores spread a pod: its own soft ones, or the defaults.
+    pub(crate) fn soft_constraints(&self, pod: &PodInfo) -> Vec<Constraint> {
+        if !pod.spread.is_empty() {
+            return pod.spread.iter().filter(|c| !c.is_hard).cloned().collect();
+        }
+        let selector = self.default_selector(pod);
+        if selector.is_empty() {
+            return Vec::new();
+        }
+        Constraint::defaults(&pod.key.namespace, selector)
+    }
+
+    /// The group that counts the pods of some scopes by a topology key.
+    pub(crate) fn ensure_group(
+        &mut self,
+        scopes: Vec<Arc<Scope>>,
+        skips_terminating: bool,
+        topology_key: &Arc<str>,
+    ) -> (u32, KeyId) {
+        let key = self.key(topology_key);
+        let predicate = Predicate {
+            scopes,
+            skips_terminating,
+        };
+        let nodes = self.nodes.iter().zip(0..);
+        let pods = nodes
+            .filter_map(|(node, id)| Some((id, node.as_ref()?)))
+            .flat_map(|(id, node)| node.pods.iter().map(move |pod| (id, &**pod)));
+        let group = self
+            .groups
+            .ensure(predicate, key, &self.topology, &self.namespaces, pods);
+        (group, key)
+    }
+
+    /// The group of the pods that a term means.
+    pub(crate) fn ensure_term(&mut self, term: &Term) -> (u32, KeyId) {
+        self.ensure_group(vec![Arc::clone(&term.scope)], false, &term.topology_key)
+    }
+
+    /// Brings the order of nodes up to date: one of each zone in turn.
+    pub(crate) fn refresh_order(&mut self) {
+        if !self.is_order_stale {
+            return;
+        }
+        let mut zones: Vec<Vec<NodeId>> = Vec::new();
+        let mut by_zone: HashMap<String, usize> = HashMap::default();
+        for id in &self.arrivals {
+            let Some(node) = self.nodes.get(at(*id)).and_then(Option::as_ref) else {
+                continue;
+            };
+            let place = *by_zone.entry(node.zone()).or_insert_with(|| {
+                zones.push(Vec::new());
+                zones.len() - 1
+            });
+            if let Some(zone) = zones.get_mut(place) {
+                zone.push(*id);
+            }
+        }
+        let longest = zones.iter().map(Vec::len).max().unwrap_or(0);
+        self.order = (0..longest)
+            .flat_map(|round| zones.iter().filter_map(move |zone| zone.get(round)))
+            .copied()
+            .collect();
+        self.is_order_stale = false;
+    }
+}
