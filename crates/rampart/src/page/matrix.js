@@ -66,7 +66,8 @@ widgets.matrix = (mount, { verbs, resources, chosen, profiles, rows }) => {
   }
   function draw() {
     head.replaceChildren(make("th", { scope: "col" }, "Subject"), make("th", { scope: "col" }, "Namespace"),
-      ...seen.map((at) => make("th", { scope: "col", class: "code" }, resources[at])));
+      ...seen.map((at) => make("th", { scope: "col", class: "code" },
+        ...resources[at].split(/(?<=[./])/).flatMap((part, n) => n ? [make("wbr"), part] : [part]))));
     body.replaceChildren(...found.slice(first, first + SIZE).map((at) => {
       const row = rows[at];
       const button = make("button", { type: "button", class: "open", "aria-expanded": "false", "aria-label": "Details" });

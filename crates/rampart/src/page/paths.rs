@@ -59,17 +59,23 @@ fn path(out: &mut Html, path: &Path, open: bool) {
 }
 
 fn cut(out: &mut Html, cut: &CutSet) {
+    // What pods have cannot be taken away with a grant; the second box tells of it.
+    let ways = if cut.unavoidable.is_empty() {
+        "every way"
+    } else {
+        "every way that grants open"
+    };
     if !cut.grants.is_empty() {
         out.raw("<div class=\"box good\"><p><strong>");
         match (cut.exact, cut.grants.len()) {
-            (true, 1) => out.raw("Taking away this grant cuts every way:"),
+            (true, 1) => out.raw("Taking away this grant cuts ").raw(ways).raw(":"),
             (true, many) => {
                 out.raw("Taking away these ").count(many);
-                out.raw(" grants, and no fewer, cuts every way:")
+                out.raw(" grants, and no fewer, cuts ").raw(ways).raw(":")
             }
             (false, many) => {
                 out.raw("Taking away these ").count(many);
-                out.raw(" grants cuts every way (at least ");
+                out.raw(" grants cuts ").raw(ways).raw(" (at least ");
                 out.count(cut.at_least).raw(" are needed):")
             }
         };

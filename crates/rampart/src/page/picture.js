@@ -1,10 +1,12 @@
 widgets.picture = (mount, data) => {
-  const HEIGHT = 22, READABLE = 0.8, STEP = 1.4;
+  const HEIGHT = 22, ROW = 30, READABLE = 0.8, STEP = 1.4;
   const { nodes, edges } = data;
   const lower = nodes.map((node) => node.l.toLowerCase());
   const around = nodes.map(() => []);
   for (const [a, b] of edges) { around[a].push(b); around[b].push(a); }
   let scale = 1, left = 0, top = 0, found = [], matches = new Set(), at = -1, chosen = -1, lit = null, waiting = false, touched = false;
+  // Where nodes are drawn: as they came, or moved together if they are the only ones.
+  let alone = false, rows = nodes.map((node) => node.y), height = data.height;
 
   const search = make("input", { type: "search", placeholder: "Search (Enter: next)", "aria-label": "Search the picture" });
   const count = make("span", { class: "count", role: "status" });
@@ -17,7 +19,7 @@ widgets.picture = (mount, data) => {
   mount.append(
     make("div", { class: "filters" }, search, make("label", {}, only, " only what is connected"),
       button("+", "Zoom in", () => zoomMiddle(STEP)), button("\u2212", "Zoom out", () => zoomMiddle(1 / STEP)),
-      button("Fit", "Fit", () => { touched = true; fit(); }), count, legend),
+      button("Fit", "Fit", () => { touched = true; fit(); }), button("Start", "Start", () => { touched = true; begin(); }), count, legend),
     make("div", { class: "view" }, canvas), about);
   const whole = document.body.classList.contains("whole");
   // A small picture needs no room for a large one.
@@ -45,6 +47,21 @@ widgets.picture = (mount, data) => {
     }
     return all;
   };
+  const place = () => {
+    alone = only.checked && lit !== null;
+    rows = nodes.map((node) => node.y);
+    height = data.height;
+    if (!alone) return;
+    const columns = [[], [], [], []];
+    for (const i of lit) columns[nodes[i].k].push(i);
+    const longest = Math.max(...columns.map((column) => column.length));
+    height = longest * ROW + 20;
+    for (const column of columns) {
+      column.sort((a, b) => nodes[a].y - nodes[b].y);
+      const above = (longest - column.length) * ROW / 2;
+      column.forEach((i, row) => { rows[i] = 10 + above + row * ROW; });
+    }
+  };
   const draw = () => {
     waiting = false;
     const ratio = window.devicePixelRatio || 1, w = canvas.clientWidth, h = canvas.clientHeight;
@@ -55,13 +72,12 @@ widgets.picture = (mount, data) => {
     context.clearRect(0, 0, w, h);
     context.translate(left, top); context.scale(scale, scale);
     const x0 = -left / scale, y0 = -top / scale, x1 = x0 + w / scale, y1 = y0 + h / scale;
-    const alone = only.checked && lit;
     const paths = [new Path2D(), new Path2D()];
     for (const [a, b] of edges) {
       const bright = lit && lit.has(a) && lit.has(b);
       if (alone && !bright) continue;
       const p = nodes[a], q = nodes[b];
-      const ax = p.x + p.w, ay = p.y + HEIGHT / 2, bx = q.x, by = q.y + HEIGHT / 2;
+      const ax = p.x + p.w, ay = rows[a] + HEIGHT / 2, bx = q.x, by = rows[b] + HEIGHT / 2;
       if (Math.max(ay, by) < y0 || Math.min(ay, by) > y1 || bx < x0 || ax > x1) continue;
       const path = paths[bright ? 1 : 0], middle = (ax + bx) / 2;
       path.moveTo(ax, ay);
@@ -74,22 +90,23 @@ widgets.picture = (mount, data) => {
     context.font = "11px ui-monospace, monospace"; context.textBaseline = "middle";
     let drawn = 0;
     nodes.forEach((node, i) => {
-      if (node.x + node.w < x0 || node.x > x1 || node.y + HEIGHT < y0 || node.y > y1) return;
+      const y = rows[i];
+      if (node.x + node.w < x0 || node.x > x1 || y + HEIGHT < y0 || y > y1) return;
       const dim = lit && !lit.has(i), match = matches.has(i);
       if (alone && dim) return;
       drawn += 1;
       context.globalAlpha = dim && !match ? 0.35 : 1;
       context.fillStyle = match ? colours.match : colours.kinds[node.k];
-      context.fillRect(node.x, node.y, node.w, HEIGHT);
+      context.fillRect(node.x, y, node.w, HEIGHT);
       context.strokeStyle = node.m ? colours.missing : colours.line;
       context.lineWidth = i === chosen ? 3 : 1;
       context.setLineDash(node.m ? [4, 3] : []);
-      context.strokeRect(node.x, node.y, node.w, HEIGHT);
+      context.strokeRect(node.x, y, node.w, HEIGHT);
       context.setLineDash([]);
       if (scale > 0.35) {
         context.fillStyle = colours.text;
         const text = [...node.l];
-        context.fillText(text.length > 60 ? text.slice(0, 59).join("") + "\u2026" : node.l, node.x + 8, node.y + HEIGHT / 2);
+        context.fillText(text.length > 60 ? text.slice(0, 59).join("") + "\u2026" : node.l, node.x + 8, y + HEIGHT / 2);
       }
       context.globalAlpha = 1;
     });
@@ -105,8 +122,8 @@ widgets.picture = (mount, data) => {
   const zoomMiddle = (factor) => zoom(factor, canvas.clientWidth / 2, canvas.clientHeight / 2);
   const fit = () => {
     const w = canvas.clientWidth, h = canvas.clientHeight;
-    scale = Math.min(1, w / Math.max(1, data.width), h / Math.max(1, data.height));
-    left = (w - data.width * scale) / 2; top = (h - data.height * scale) / 2;
+    scale = Math.min(1, w / Math.max(1, data.width), h / Math.max(1, height));
+    left = (w - data.width * scale) / 2; top = (h - height * scale) / 2;
     redraw();
   };
   // What is first seen can be read: the whole width if that can, from the top.
@@ -120,6 +137,7 @@ widgets.picture = (mount, data) => {
   const link = (i) => make("button", { type: "button", class: "node", onclick: () => show(i) }, nodes[i].l);
   const choose = (i) => {
     chosen = i; lit = i < 0 ? null : connected(i);
+    place();
     canvas.dataset.chosen = String(i);
     about.textContent = "";
     if (i >= 0) {
@@ -133,10 +151,12 @@ widgets.picture = (mount, data) => {
   const show = (i) => {
     const node = nodes[i];
     touched = true;
+    choose(i);
+    if (alone) { begin(); return; }
     scale = Math.max(scale, READABLE);
     left = canvas.clientWidth / 2 - (node.x + node.w / 2) * scale;
-    top = canvas.clientHeight / 2 - (node.y + HEIGHT / 2) * scale;
-    choose(i);
+    top = canvas.clientHeight / 2 - (rows[i] + HEIGHT / 2) * scale;
+    redraw();
   };
   const tell = () => {
     count.textContent = found.length ? `${number(at + 1)} of ${number(found.length)}` : search.value.trim() ? "nothing found"
@@ -155,7 +175,10 @@ widgets.picture = (mount, data) => {
       at = (at + (event.shiftKey ? found.length - 1 : 1)) % found.length; tell(); show(found[at]);
     }
   });
-  only.addEventListener("change", redraw);
+  only.addEventListener("change", () => {
+    place();
+    if (alone) begin(); else if (chosen >= 0) show(chosen); else redraw();
+  });
   canvas.addEventListener("keydown", (event) => {
     const moves = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
     if (moves[event.key]) { left += moves[event.key][0]; top += moves[event.key][1]; redraw(); }
@@ -185,7 +208,7 @@ widgets.picture = (mount, data) => {
     const click = held && !held.moved; held = null;
     if (!click) return;
     const x = (event.offsetX - left) / scale, y = (event.offsetY - top) / scale;
-    choose(nodes.findIndex((n) => x >= n.x && x <= n.x + n.w && y >= n.y && y <= n.y + HEIGHT));
+    choose(nodes.findIndex((n, i) => x >= n.x && x <= n.x + n.w && !(alone && !lit.has(i)) && y >= rows[i] && y <= rows[i] + HEIGHT));
   });
   canvas.addEventListener("pointercancel", () => { held = null; });
   new ResizeObserver(() => { if (touched) redraw(); else begin(); }).observe(canvas);

@@ -21,7 +21,7 @@ pub(crate) struct Browser {
     complaints: Vec<String>,
     requests: Vec<String>,
     loaded: bool,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 /// The browser, or why there is none. On CI there must be one.
@@ -44,6 +44,7 @@ impl Browser {
     /// Starts it with an empty page.
     pub(crate) fn start(program: &Path, dark: bool) -> Self {
         let profile = tempfile::tempdir().expect("a directory");
+        let said = std::fs::File::create(profile.path().join("said")).expect("a file");
         // The pipe is file descriptors 3 and 4 of the browser.
         let mut child = Command::new("sh")
             .args(["-c", "exec \"$@\" 3<&0 4>&1 </dev/null >/dev/null", "sh"])
@@ -65,7 +66,7 @@ impl Browser {
             .env("HOME", profile.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(said)
             .spawn()
             .expect("a shell");
         let commands = child.stdin.take().expect("piped");
@@ -91,7 +92,7 @@ impl Browser {
             complaints: Vec::new(),
             requests: Vec::new(),
             loaded: false,
-            _profile: profile,
+            profile,
         };
         let page = browser.call("Target.createTarget", json!({"url": "about:blank"}));
         let attached = browser.call(
@@ -135,7 +136,10 @@ impl Browser {
     fn message(&self) -> Value {
         self.messages
             .recv_timeout(PATIENCE)
-            .expect("the browser answers")
+            .unwrap_or_else(|error| {
+                let said = std::fs::read_to_string(self.profile.path().join("said"));
+                panic!("the browser does not answer: {error}: {said:?}")
+            })
     }
 
     fn note(&mut self, message: &Value) {
