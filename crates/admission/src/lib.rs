@@ -2,18 +2,26 @@
 //! in upstream's order. Plugins are pure: what they need to know of the cluster they ask of
 //! [`Lookup`], which the API server answers from its cache.
 
+mod always_pull_images;
 mod certificates;
 mod default_tolerations;
+mod extended_resources;
+mod limit_ranger;
 mod namespace_lifecycle;
 mod node_restriction;
 mod pod_security;
 mod pod_security_policy;
 mod priority;
+mod resource_quota;
+mod runtime_class;
 mod service_account;
 mod service_addresses;
 
+pub use always_pull_images::AlwaysPullImages;
 pub use certificates::Certificates;
 pub use default_tolerations::DefaultTolerationSeconds;
+pub use extended_resources::ExtendedResourceToleration;
+pub use limit_ranger::LimitRanger;
 pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_restriction::NodeRestriction;
 pub use pod_security::{
@@ -22,6 +30,8 @@ pub use pod_security::{
 };
 pub use pod_security_policy::PodSecurityPolicy;
 pub use priority::Priority;
+pub use resource_quota::ResourceQuota;
+pub use runtime_class::RuntimeClass;
 pub use service_account::{ServiceAccount, TOKEN_MOUNT, VOLUME_PREFIX};
 pub use service_addresses::ServiceAddresses;
 
@@ -79,6 +89,23 @@ pub trait Lookup: Send + Sync {
     fn list(&self, group: &str, resource: &str, namespace: &str) -> Vec<Arc<Value>>;
 }
 
+/// What a request takes from a budget of the cluster: the object that keeps the budget, as it is to
+/// be afterwards. It is written only if nobody has changed that object since it was looked at (its
+/// `resourceVersion` says which version that was), and before the request's own object is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Charge {
+    /// The API group of the budget.
+    pub group: &'static str,
+    /// Its plural name.
+    pub resource: &'static str,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The whole object, as it is to be.
+    pub object: Value,
+}
+
 /// One step of the chain.
 pub trait Plugin: Send + Sync {
     /// Upstream's name of the plugin, such as `ServiceAccount`.
@@ -95,6 +122,17 @@ pub trait Plugin: Send + Sync {
     /// Decides on the object as it will be stored.
     fn validate(&self, _request: &mut Request<'_>, _cluster: &dyn Lookup) -> Result<(), Status> {
         Ok(())
+    }
+    /// What the request takes from budgets, or why there is not enough left. Asked last, when all
+    /// plugins have let the object in; asked anew, with what has been written (`settled`), if
+    /// somebody else changed a budget meanwhile.
+    fn charge(
+        &self,
+        _request: &Request<'_>,
+        _cluster: &dyn Lookup,
+        _settled: &[Charge],
+    ) -> Result<Vec<Charge>, Status> {
+        Ok(Vec::new())
     }
 }
 
@@ -127,6 +165,26 @@ impl Chain {
             .iter()
             .try_for_each(|p| p.validate(request, cluster))
     }
+
+    /// What the request takes from budgets that is not settled yet.
+    pub fn charge(
+        &self,
+        request: &Request<'_>,
+        cluster: &dyn Lookup,
+        settled: &[Charge],
+    ) -> Result<Vec<Charge>, Status> {
+        let mut all = Vec::new();
+        for plugin in &self.plugins {
+            all.extend(plugin.charge(request, cluster, settled)?);
+        }
+        Ok(all)
+    }
+}
+
+/// Whether the request is about a pod as a whole.
+fn is_pod(request: &Request<'_>) -> bool {
+    let resource = request.resource;
+    resource.group.is_empty() && resource.plural == "pods" && request.subresource.is_empty()
 }
 
 /// A refusal of the request by one of its plugins, worded as upstream's `NewForbidden`. An object

@@ -93,6 +93,8 @@ pub struct Server {
     /// Held by writes that take what only one object may have, from the choice until everybody
     /// sees what was taken.
     pub(crate) allocating: Arc<tokio::sync::Mutex<()>>,
+    /// Held while what requests take is written into budgets.
+    pub(crate) charging: tokio::sync::Mutex<()>,
     pub(crate) mutating: Semaphore,
     pub(crate) read_only: Semaphore,
 }

@@ -109,6 +109,7 @@ impl Config {
             openapi_hash: OnceLock::new(),
             address: Mutex::default(),
             allocating: Arc::default(),
+            charging: tokio::sync::Mutex::default(),
             mutating: Semaphore::new(self.limits.mutating),
             read_only: Semaphore::new(self.limits.read_only),
             limits: self.limits,

@@ -7,6 +7,7 @@ mod namespace;
 mod per_namespace;
 mod queue;
 mod rbac;
+mod resource_quota;
 mod runtime;
 mod token_secret;
 

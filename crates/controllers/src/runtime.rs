@@ -90,6 +90,10 @@ impl Controllers {
             Arc::clone(&setup.certificate),
         ));
         controllers.add(crate::namespace::run(reader(), own("namespace-controller")));
+        controllers.add(crate::resource_quota::run(
+            reader(),
+            own("resourcequota-controller"),
+        ));
         controllers.add(crate::token_secret::run(
             reader(),
             Arc::clone(&setup.certificate),

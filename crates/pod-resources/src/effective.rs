@@ -39,11 +39,17 @@ fn total(pod: &Value, what: &str) -> Resources {
         max(&mut starting, &together);
     }
     max(&mut running, &starting);
-    add(&mut running, &of(pod, &["spec", "overhead"]));
+    let mut overhead = of(pod, &["spec", "overhead"]);
+    if what == "limits" {
+        // Where nothing is limited the overhead does not make a limit.
+        overhead.retain(|name, _| running.contains_key(name));
+    }
+    add(&mut running, &overhead);
     running
 }
 
-fn of(value: &Value, path: &[&str]) -> Resources {
+/// The amounts at a place of an object; those that cannot be read are passed over.
+pub(crate) fn of(value: &Value, path: &[&str]) -> Resources {
     meta::at(value, path)
         .and_then(Value::as_object)
         .into_iter()
@@ -52,7 +58,8 @@ fn of(value: &Value, path: &[&str]) -> Resources {
         .collect()
 }
 
-fn add(sum: &mut Resources, more: &Resources) {
+/// Adds amounts to others.
+pub(crate) fn add(sum: &mut Resources, more: &Resources) {
     for (name, amount) in more {
         let entry = sum.entry(name.clone()).or_insert(Quantity::ZERO);
         *entry = if entry.is_zero() {

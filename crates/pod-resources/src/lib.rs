@@ -1,10 +1,13 @@
 //! What a pod asks of its node: effective requests and limits, the QoS class that follows, and
-//! what that class means when the node runs short.
+//! what that class means when the node runs short; and what the limits and quotas of a namespace
+//! leave of it.
 
 mod effective;
 mod eviction;
+pub mod limit_range;
 mod oom;
 mod qos;
+pub mod quota;
 
 pub use effective::{Resources, limits, requests};
 pub use eviction::{Rank, Usage, memory_eviction_order};

@@ -261,6 +261,79 @@ fn a_pod_needs_a_policy_that_its_account_may_use() {
     });
 }
 
+/// Asks again until it is so; each question takes kubectl a moment.
+#[track_caller]
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    assert!((0..300).any(|_| is_so()), "never: {what}");
+}
+
+#[test]
+fn namespaces_have_limits_and_quotas() {
+    with_clusters(&[], |_, kubectl| {
+        kubectl.ok(&["create", "namespace", "small"]);
+        kubectl.apply(
+            "{apiVersion: v1, kind: LimitRange, metadata: {name: l, namespace: small}, spec: {limits: \
+             [{type: Container, default: {cpu: 200m}, max: {cpu: \"1\"}}]}}",
+        );
+        let hard = "--hard=pods=3,limits.cpu=500m,count/configmaps=2";
+        kubectl.ok(&["create", "quota", "q", "-n", "small", hard]);
+        let used = |name: &str| {
+            let path = format!("jsonpath={{.status.used.{name}}}");
+            kubectl.ok(&["get", "quota", "q", "-n", "small", "-o", &path])
+        };
+        // Until it has been counted for the first time a quota limits nothing.
+        until("the quota is counted", || used("pods") == "0");
+        let create = |name: &str, rest: &str| {
+            let create = ["create", "-n", "small", "-f", "-"];
+            kubectl.run_with_input(&create, &pod(name, rest))
+        };
+        let (succeeded, _, said) = create("one", "");
+        assert!(succeeded, "{said}");
+        let (succeeded, _, said) = create("two", "");
+        assert!(succeeded, "{said}");
+        assert_eq!(
+            (used("pods"), used("limits\\.cpu")),
+            ("2".to_owned(), "400m".to_owned())
+        );
+        let said = create("three", "").2;
+        assert!(
+            said.trim_end().ends_with(
+                "pods \"three\" is forbidden: exceeded quota: q, requested: limits.cpu=200m, used: \
+                 limits.cpu=400m, limited: limits.cpu=500m"
+            ),
+            "{said}"
+        );
+        let said = create("big", ", resources: {limits: {cpu: \"2\"}}").2;
+        assert!(
+            said.trim_end().ends_with(
+                "pods \"big\" is forbidden: maximum cpu usage per Container is 1, but limit is 2"
+            ),
+            "{said}"
+        );
+        // One config map is there already: the one with the cluster's certificate.
+        let map = ["create", "configmap", "-n", "small"];
+        kubectl.ok(&[&map[..], &["a"]].concat());
+        let said = kubectl.fails(&[&map[..], &["b"]].concat());
+        assert!(
+            said.contains("exceeded quota: q, requested: count/configmaps=1"),
+            "{said}"
+        );
+        // What goes makes room.
+        kubectl.ok(&[
+            "delete",
+            "pod",
+            "one",
+            "-n",
+            "small",
+            "--grace-period=0",
+            "--force",
+        ]);
+        until("there is room again", || used("pods") == "1");
+        let (succeeded, _, said) = create("three", "");
+        assert!(succeeded, "{said}");
+    });
+}
+
 #[test]
 fn unknown_plugins_are_refused() {
     for (flag, name, why) in [

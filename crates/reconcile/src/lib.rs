@@ -4,6 +4,7 @@
 pub mod garbage;
 pub mod namespace;
 pub mod rbac;
+pub mod resource_quota;
 pub mod root_ca;
 pub mod service_account;
 pub mod token_secret;

@@ -1,6 +1,7 @@
 //! A change of an existing object, whoever asks for it: completed, admitted, validated, and
 //! written if nobody else was faster.
 
+use super::budget;
 use super::strategy;
 use super::write::{self, Turn};
 use super::write_options::WriteOptions;
@@ -105,6 +106,7 @@ pub async fn commit(
     if ends_deletion(served, &new, &old) {
         return remove(server, cache, current, new, change.options.dry_run).await;
     }
+    new = charge(server, ctx, served, new, &old, change).await?;
     if change.options.dry_run {
         return Ok(Outcome::Done(new));
     }
@@ -304,6 +306,20 @@ fn accept(
     ctx.audit_annotations.append(&mut notes);
     verdict?;
     Ok(object)
+}
+
+/// Takes from quotas what the object uses more than before.
+async fn charge(
+    server: &Server,
+    ctx: &Context,
+    served: &Served,
+    object: Value,
+    old: &Value,
+    change: &Change<'_>,
+) -> Result<Value, Status> {
+    let request = request(ctx, served, object, old, change);
+    budget::settle(server, &request).await?;
+    Ok(request.object)
 }
 
 /// Whether the change takes away the last thing that held back the object's deletion.

@@ -1,5 +1,6 @@
 //! create: from a body to a stored object.
 
+use super::budget;
 use super::decode::{self, Expected};
 use super::strategy;
 use super::write::{self, Turn};
@@ -134,6 +135,7 @@ pub async fn store_new(
         }
         (served.stored.behavior.prepare_create)(&mut object);
         complete(server, ctx, &served, &mut object, terms)?;
+        charge(server, ctx, &served, &mut object, dry_run).await?;
         let object = std::mem::take(&mut object);
         match put(server, &served, object, dry_run, &mut turn).await? {
             Ok(reply) => return Ok(reply),
@@ -283,6 +285,38 @@ fn complete(
         track_update(server.schema, &served.stored_schema, None, object, &manager);
     }
     Ok(())
+}
+
+/// Takes from quotas what the object uses, unless its name is taken anyway.
+async fn charge(
+    server: &Server,
+    ctx: &Context,
+    served: &Served,
+    object: &mut Value,
+    dry_run: bool,
+) -> Result<(), Status> {
+    let cache = server.objects(served)?;
+    let name = meta::name(object).to_owned();
+    let key = key::of_object(&cache.prefix, meta::namespace(object), &name);
+    if cache.get(&key).is_some() {
+        return Ok(());
+    }
+    let request = admission::Request {
+        operation: Operation::Create,
+        resource: &served.stored,
+        subresource: "",
+        namespace: &ctx.info.namespace,
+        name: &name,
+        object: std::mem::take(object),
+        old_object: None,
+        user: &ctx.user,
+        dry_run,
+        warnings: Vec::new(),
+        audit_annotations: Vec::new(),
+    };
+    let verdict = budget::settle(server, &request).await;
+    *object = request.object;
+    verdict
 }
 
 /// Stores the object; the inner error says that the name is taken.

@@ -2,8 +2,9 @@
 
 use crate::arguments::admission::AdmissionArguments;
 use admission::{
-    Certificates, Chain, DefaultTolerationSeconds, NamespaceLifecycle, NodeRestriction, Plugin,
-    PodSecurity, PodSecurityConfig, PodSecurityPolicy, Priority, ServiceAccount, ServiceAddresses,
+    AlwaysPullImages, Certificates, Chain, DefaultTolerationSeconds, ExtendedResourceToleration,
+    LimitRanger, NamespaceLifecycle, NodeRestriction, Plugin, PodSecurity, PodSecurityConfig,
+    PodSecurityPolicy, Priority, ResourceQuota, RuntimeClass, ServiceAccount, ServiceAddresses,
 };
 use anyhow::{Context, Result, bail};
 use api_server::authorization::Authorizer;
@@ -75,8 +76,10 @@ pub(super) fn chain(parts: &Parts<'_>) -> Result<Chain> {
             Runs::Always,
             Box::new(NamespaceLifecycle) as Box<dyn Plugin>,
         ),
+        step(Runs::ByDefault, Box::new(LimitRanger)),
         step(Runs::ByDefault, Box::new(ServiceAccount)),
         step(Runs::ByDefault, Box::new(NodeRestriction)),
+        step(Runs::IfAsked, Box::new(AlwaysPullImages)),
         step(
             Runs::ByDefault,
             Box::new(PodSecurity::new(security, parts.counts.clone())),
@@ -87,6 +90,8 @@ pub(super) fn chain(parts: &Parts<'_>) -> Result<Chain> {
         ),
         step(Runs::ByDefault, Box::new(Priority)),
         step(Runs::ByDefault, Box::new(DefaultTolerationSeconds)),
+        step(Runs::IfAsked, Box::new(ExtendedResourceToleration)),
+        step(Runs::ByDefault, Box::new(RuntimeClass)),
         step(
             Runs::Always,
             Box::new(ServiceAddresses::new(parts.services.0, parts.services.1)),
@@ -99,6 +104,7 @@ pub(super) fn chain(parts: &Parts<'_>) -> Result<Chain> {
                 authorizer: parts.authorizer.clone(),
             }),
         ),
+        step(Runs::ByDefault, Box::new(ResourceQuota)),
     ];
     check_names(parts.arguments, &steps)?;
     let says = |names: &[String], step: &Step| names.iter().any(|n| n == step.plugin.name());
