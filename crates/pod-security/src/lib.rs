@@ -6,6 +6,7 @@
 //! expect what the API server has: fields of the right type, defaults filled in. A field of a wrong
 //! type counts as one that is not set, and never as one that is set safely.
 
+mod compare;
 mod containers;
 mod level;
 mod namespace;
@@ -13,6 +14,7 @@ pub mod psp;
 pub mod standards;
 mod wording;
 
+pub use compare::{Comparison, Difference, compare};
 pub use containers::Place;
 pub use level::{Level, LevelVersion, NotALevel, NotAVersion, Version};
 pub use namespace::{NamespacePolicy, labels};

@@ -18,6 +18,7 @@ mod validate;
 mod volumes;
 
 pub use defaults::Change;
+pub(crate) use policy::Groups;
 pub use policy::{NotEnforceable, Policy};
 
 use crate::containers::Pod;

@@ -10,6 +10,7 @@ mod volumes;
 pub use capabilities::DEFAULT_CAPABILITIES;
 pub use host::SAFE_SYSCTLS;
 pub use profiles::SELINUX_TYPES;
+pub(crate) use volumes::sources as volume_sources;
 
 use crate::containers::{Place, Pod};
 use crate::level::{Level, LevelVersion, Version};

@@ -110,7 +110,7 @@ fn every_command_knows_its_pods() {
         .next();
     assert_eq!(line, Some(18));
     // Whoever may create such jobs may create pods, and so read secrets.
-    assert_eq!(fields(&document, "RMP-RBAC-007"), ["roleRef.name"]);
+    assert_eq!(fields(&document, "RMP-RBAC-016"), ["roleRef.name"]);
 
     let (_, document) = json(&["pss", PATH]);
     let pods = document["pods"].as_array().expect("pods").iter();

@@ -351,17 +351,11 @@ fn title(object: &Object) -> String {
 
 /// The prefixes of kubeaudit's override labels, old and new: for containers, and for the whole
 /// pod or namespace.
-const CONTAINER_LABELS: [&str; 3] = [
-    "container.audit.kubernetes.io/",
-    "container.kubeaudit.io/",
-    "container.audit.kubeaudit.io/",
-];
-const WHOLE_LABELS: [&str; 5] = [
+const CONTAINER_LABELS: [&str; 2] = ["container.audit.kubernetes.io/", "container.kubeaudit.io/"];
+const WHOLE_LABELS: [&str; 3] = [
     "audit.kubernetes.io/pod.",
     "audit.kubernetes.io/namespace.",
     "kubeaudit.io/",
-    "audit.kubeaudit.io/pod.",
-    "audit.kubeaudit.io/namespace.",
 ];
 
 fn by_label(labels: &BTreeMap<&str, &str>, finding: &Finding<'_>) -> Option<Word> {

@@ -46,7 +46,10 @@ pub(super) static CHECKS: &[Check] = &[
         why: "The API server refuses the pod; and whoever creates the account decides what the \
               pod may do.",
         fix: "create the ServiceAccount in the pod's namespace, or correct the name",
-        references: &[cis("5.1.5")],
+        references: &[super::reference(
+            crate::finding::Framework::Kubernetes,
+            "Configure Service Accounts for Pods",
+        )],
         run: Run::Pods(missing_account),
         ..BLANK
     },

@@ -17,7 +17,7 @@ pub(super) static CHECKS: &[Check] = &[
         what: "Bindings to system:anonymous or system:unauthenticated.",
         why: "Everyone who reaches the API server has the role, without any credentials.",
         fix: "remove the subject",
-        references: &[cis("5.1.1"), nsa("Authentication and authorization")],
+        references: &[nsa("Authentication and authorization")],
         run: Run::Whole(anonymous),
         ..BLANK
     },
@@ -28,7 +28,7 @@ pub(super) static CHECKS: &[Check] = &[
         what: "Bindings to system:authenticated, or to the group of all service accounts.",
         why: "Every user and every pod, of whichever team, has the role.",
         fix: "bind those who need it",
-        references: &[cis("5.1.1"), nsa("Authentication and authorization")],
+        references: &[nsa("Authentication and authorization")],
         run: Run::Whole(everybody),
         ..BLANK
     },
@@ -51,7 +51,7 @@ pub(super) static CHECKS: &[Check] = &[
         why: "Nobody gets the rights that were meant; and whoever may create roles decides what \
               the subjects get.",
         fix: "correct roleRef (a binding has to be made anew for that), or remove the binding",
-        references: &[cis("5.1.1")],
+        references: &[nsa("Authentication and authorization")],
         run: Run::Whole(dangling_roles),
         ..BLANK
     },
@@ -63,7 +63,7 @@ pub(super) static CHECKS: &[Check] = &[
         why: "The account that was meant has no rights; and whoever creates one of that name, or \
               a pod that uses it, gets them.",
         fix: "correct the subject's name or namespace, or remove it",
-        references: &[cis("5.1.1")],
+        references: &[nsa("Authentication and authorization")],
         run: Run::Whole(dangling_subjects),
         ..BLANK
     },

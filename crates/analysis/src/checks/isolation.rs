@@ -20,7 +20,7 @@ pub(super) static CHECKS: &[Check] = &[
         references: &[
             pss("baseline: Seccomp"),
             cis("5.7.2"),
-            nsa("Hardening applications"),
+            nsa("Hardening container environments"),
             kubeaudit("seccomp"),
             kubesec("SeccompUnconfined"),
         ],
@@ -40,7 +40,7 @@ pub(super) static CHECKS: &[Check] = &[
         references: &[
             pss("restricted: Seccomp"),
             cis("5.7.2"),
-            nsa("Hardening applications"),
+            nsa("Hardening container environments"),
             kubeaudit("seccomp"),
             kubesec("SeccompAny"),
         ],
@@ -59,7 +59,7 @@ pub(super) static CHECKS: &[Check] = &[
         example: "securityContext:\n  appArmorProfile:\n    type: RuntimeDefault",
         references: &[
             pss("baseline: AppArmor"),
-            nsa("Hardening applications"),
+            nsa("Hardening container environments"),
             kubeaudit("apparmor"),
             kubesec("ApparmorAny"),
         ],

@@ -41,7 +41,10 @@ pub(super) static CHECKS: &[Check] = &[
         fix: "limit egress with a default deny, and except 169.254.169.254/32 and \
               fd00:ec2::254/128 from ranges; where the cloud offers it, hide its metadata from pods",
         example: "egress:\n- to:\n  - ipBlock:\n      cidr: 0.0.0.0/0\n      except: [169.254.169.254/32]",
-        references: &[cis("5.3.2"), nsa("Network policies")],
+        references: &[
+            cis("5.3.2"),
+            nsa("Protecting sensitive cloud infrastructure"),
+        ],
         run: Run::Whole(metadata_api),
         ..BLANK
     },

@@ -33,7 +33,15 @@ pub(super) static CHECKS: &[Check] = &[
                capabilities, and no privileged containers.",
         why: "Each of them leads from the pod to its node.",
         fix: "remove what is not needed from the policy",
-        references: &[pss("baseline"), cis("5.2.3"), cis("5.2.4"), cis("5.2.5")],
+        references: &[
+            pss("baseline"),
+            cis("5.2.3"),
+            cis("5.2.4"),
+            cis("5.2.5"),
+            cis("5.2.9"),
+            cis("5.2.12"),
+            cis("5.2.13"),
+        ],
         run: Run::Whole(allows_parts),
         ..BLANK
     },

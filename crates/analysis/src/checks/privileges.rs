@@ -39,7 +39,7 @@ pub(super) static CHECKS: &[Check] = &[
         references: &[
             pss("restricted: Running as Non-root user"),
             cis("5.2.7"),
-            nsa("Non-root containers"),
+            nsa("Non-root containers and rootless container engines"),
             kubeaudit("nonroot"),
             kubesec("RunAsUser"),
         ],
@@ -60,7 +60,7 @@ pub(super) static CHECKS: &[Check] = &[
         references: &[
             pss("restricted: Running as Non-root"),
             cis("5.2.7"),
-            nsa("Non-root containers"),
+            nsa("Non-root containers and rootless container engines"),
             kubeaudit("nonroot"),
             kubesec("RunAsNonRoot"),
         ],
@@ -99,6 +99,7 @@ pub(super) static CHECKS: &[Check] = &[
         example: "securityContext:\n  capabilities:\n    drop: [ALL]",
         references: &[
             pss("restricted: Capabilities"),
+            cis("5.2.8"),
             cis("5.2.10"),
             nsa("Pod security enforcement"),
             kubeaudit("capabilities"),
@@ -156,7 +157,11 @@ pub(super) static CHECKS: &[Check] = &[
         why: "They are what drop: [ALL] is to take away; the restricted level refuses the pod.",
         fix: "remove the capability from securityContext.capabilities.add",
         example: "securityContext:\n  capabilities:\n    drop: [ALL]\n    add: [NET_BIND_SERVICE]",
-        references: &[pss("restricted: Capabilities"), kubeaudit("capabilities")],
+        references: &[
+            pss("restricted: Capabilities"),
+            cis("5.2.9"),
+            kubeaudit("capabilities"),
+        ],
         run: Run::Pods(added_back),
         ..BLANK
     },

@@ -1,6 +1,6 @@
 //! What a container may use of its node.
 
-use super::{BLANK, Check, Pod, Run, Sink, cis, kubeaudit, kubesec, nsa};
+use super::{BLANK, Check, Pod, Run, Sink, kubeaudit, kubesec, nsa};
 use crate::finding::Severity;
 use model::{Value, meta};
 use snapshot::{Container, ContainerKind};
@@ -77,7 +77,7 @@ pub(super) static CHECKS: &[Check] = &[
                LimitRange.",
         why: "Whoever may create pods in it can take everything the cluster has.",
         fix: "create a ResourceQuota and a LimitRange in the namespace",
-        references: &[nsa("Resource policies"), cis("5.7.1")],
+        references: &[nsa("Resource policies")],
         run: Run::Whole(no_quota),
         ..BLANK
     },

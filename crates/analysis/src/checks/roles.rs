@@ -52,7 +52,7 @@ pub(super) static CHECKS: &[Check] = &[
         what: "Roles that grant exec, attach, port-forward or ephemeral containers of pods.",
         why: "Inside a pod one has its secrets, its token and its network.",
         fix: "remove the subresources, or grant them for a limited time",
-        references: &[cis("5.1.4")],
+        references: &[nsa("Authentication and authorization")],
         run: Run::Whole(|context, sink| grants(context, sink, powers::ENTERING_PODS)),
         ..BLANK
     },

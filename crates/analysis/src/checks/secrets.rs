@@ -44,7 +44,7 @@ pub(super) static CHECKS: &[Check] = &[
         why: "ConfigMaps are neither encrypted at rest nor kept from those who may read the \
               namespace.",
         fix: "change the secret, and keep it in a Secret",
-        references: &[cis("5.4.1"), nsa("Secrets")],
+        references: &[nsa("Secrets")],
         run: Run::Whole(in_config_map),
         ..BLANK
     },

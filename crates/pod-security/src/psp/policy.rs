@@ -107,6 +107,17 @@ pub(super) enum GroupRule {
     Must(Ranges),
 }
 
+/// The sorts of groups that policies have rules for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Groups {
+    /// `runAsGroup`.
+    Main,
+    /// `supplementalGroups`.
+    Supplemental,
+    /// `fsGroup`.
+    Files,
+}
+
 /// One range or more.
 #[derive(Debug, Clone)]
 pub(super) struct Ranges {
@@ -203,6 +214,73 @@ impl Policy {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// The ports at the ends of its ranges, and those beyond them.
+    pub(crate) fn bounds_of_ports(&self) -> impl Iterator<Item = i64> {
+        bounds(&self.host_ports)
+    }
+
+    /// The IDs at the ends of its ranges of users, or of groups of a sort, and those beyond them.
+    pub(crate) fn bounds_of(&self, groups: Option<Groups>) -> impl Iterator<Item = i64> {
+        let of_group = |rule| match rule {
+            &GroupRule::Any => None,
+            GroupRule::May(ranges) | GroupRule::Must(ranges) => Some(ranges),
+        };
+        let ranges = match groups {
+            None => match &self.user {
+                UserRule::Any | UserRule::NonRoot => None,
+                UserRule::Within(ranges) => Some(ranges),
+            },
+            Some(Groups::Main) => of_group(&self.group),
+            Some(Groups::Supplemental) => of_group(&self.supplemental_groups),
+            Some(Groups::Files) => of_group(&self.fs_group),
+        };
+        bounds(ranges.map_or(&[], |ranges| &ranges.all))
+    }
+
+    /// The capabilities that it names.
+    pub(crate) fn capabilities(&self) -> impl Iterator<Item = &String> {
+        let added = self.allowed_add.iter().chain(&self.default_add);
+        added.chain(&self.required_drop)
+    }
+
+    /// The sysctls that it names.
+    pub(crate) fn sysctls(&self) -> impl Iterator<Item = &String> {
+        self.unsafe_sysctls.iter().chain(&self.forbidden_sysctls)
+    }
+
+    /// The directories of the node that it names.
+    pub(crate) fn host_path_prefixes(&self) -> impl Iterator<Item = &String> {
+        self.host_paths.iter().map(|path| &path.prefix)
+    }
+
+    /// The drivers of flexVolumes that it names.
+    pub(crate) fn flex_drivers(&self) -> &[String] {
+        &self.flex_drivers
+    }
+
+    /// The drivers of CSI volumes that it names.
+    pub(crate) fn csi_drivers(&self) -> &[String] {
+        &self.csi_drivers
+    }
+
+    /// The runtime classes that it names.
+    pub(crate) fn runtime_classes(&self) -> impl Iterator<Item = &String> {
+        let classes = self.runtime_class.iter();
+        classes.flat_map(|class| class.allowed.iter().chain(&class.default))
+    }
+}
+
+/// The ends of ranges, and what is next to them.
+fn bounds(ranges: &[Range]) -> impl Iterator<Item = i64> {
+    ranges.iter().flat_map(|range| {
+        [
+            range.min.saturating_sub(1),
+            range.min,
+            range.max,
+            range.max.saturating_add(1),
+        ]
+    })
 }
 
 fn user_rule(strategy: &Value) -> Result<UserRule, NotEnforceable> {

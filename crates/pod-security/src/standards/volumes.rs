@@ -44,6 +44,11 @@ const RESTRICTED: [&str; 21] = [
     "storageos",
 ];
 
+/// All sources of volumes.
+pub(crate) fn sources() -> impl Iterator<Item = &'static str> {
+    ALLOWED.into_iter().chain(RESTRICTED)
+}
+
 pub(super) fn host_path(pod: &Pod<'_>, _: Version) -> Option<Finding> {
     let mut bad = Vec::new();
     let mut fields = Vec::new();

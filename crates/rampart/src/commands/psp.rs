@@ -1,21 +1,22 @@
 //! `rampart psp`: which PodSecurityPolicy admits each pod, what it fills in, and what the others
 //! refuse.
 
-use super::pss::{cite, painted};
+mod labels;
+
+use super::pss::cite;
 use crate::access;
 use crate::arguments;
 use crate::output::{Because, Colour, Outcome, Style, answer, shown, tell};
 use crate::pods::{self, makes_pods};
 use anyhow::Result;
+use labels::Decided;
 use model::user::UserInfo;
 use model::{Value, meta};
 use pod_security::psp::{Decision, Pass, Policies, Policy};
-use pod_security::{Level, Version, strictest};
 use rbac::Attributes;
 use serde::Serialize;
 use serde_json::{Map, json};
 use snapshot::{Citation, PodTemplate, Snapshot};
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 /// The version of the answer's form.
@@ -47,6 +48,14 @@ struct Entry {
     policies: Vec<Opinion>,
 }
 
+impl Entry {
+    /// The policies that may be used for the pod.
+    fn usable(&self) -> Vec<String> {
+        let usable = self.policies.iter().filter(|opinion| opinion.usable);
+        usable.map(|opinion| opinion.policy.clone()).collect()
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Filled {
     field: String,
@@ -65,13 +74,6 @@ struct Opinion {
     changes: Vec<Filled>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refusals: Vec<Because>,
-}
-
-/// The label by which a namespace would ask for what its pods keep to already.
-#[derive(Debug, Serialize)]
-struct Proposal {
-    namespace: String,
-    enforce: &'static str,
 }
 
 fn wanted(group: &str, plural: &str) -> bool {
@@ -99,15 +101,18 @@ pub(crate) fn run(arguments: &arguments::Psp) -> Result<ExitCode> {
         eprintln!("{warning}: PodSecurityPolicy {name} cannot be enforced: {why}");
     }
     let only = arguments.input.source.namespace.as_deref();
-    let templates: Vec<PodTemplate<'_>> = snapshot
-        .pod_templates()
-        .filter(PodTemplate::is_outermost)
-        .filter(|template| only.is_none_or(|namespace| template.namespace() == namespace))
-        .collect();
-    let entries: Vec<Entry> = templates
+    let all = || {
+        snapshot
+            .pod_templates()
+            .filter(|template| only.is_none_or(|namespace| template.namespace() == namespace))
+    };
+    let templates: Vec<PodTemplate<'_>> = all().filter(PodTemplate::is_outermost).collect();
+    let (entries, decisions): (Vec<Entry>, Vec<Decision>) = templates
         .iter()
         .map(|template| entry(template, &policies, user.as_ref()))
-        .collect::<Result<_>>()?;
+        .collect::<Result<Vec<_>>>()?
+        .into_iter()
+        .unzip();
     let mut document = Map::new();
     let question = match &user {
         Some(user) => json!({"user": user.name, "groups": user.groups}),
@@ -117,39 +122,51 @@ pub(crate) fn run(arguments: &arguments::Psp) -> Result<ExitCode> {
     let allowed = entries.iter().all(|entry| entry.allowed);
     document.insert("allowed".into(), allowed.into());
     document.insert("pods".into(), serde_json::to_value(&entries)?);
-    let proposals = proposals(&templates);
+    let usable: Vec<Vec<String>> = entries.iter().map(Entry::usable).collect();
+    let mut decided: Vec<Decided<'_, '_>> = templates
+        .iter()
+        .zip(&decisions)
+        .zip(&usable)
+        .map(|((template, decision), usable)| Decided {
+            template: *template,
+            decision: Some(decision),
+            usable,
+        })
+        .collect();
+    // Pods that controllers made, and what controllers made of others, must not break a level
+    // either.
+    let made = all().filter(|template| !template.is_outermost());
+    decided.extend(made.map(|template| Decided {
+        template,
+        decision: None,
+        usable: &[],
+    }));
+    let proposals = labels::proposals(&decided, &policies);
+    let has_policies = policies.iter().next().is_some();
+    document.insert("note".into(), labels::note().into());
     document.insert("namespaces".into(), serde_json::to_value(&proposals)?);
     answer(
         arguments.output.output,
         SCHEMA,
         document,
         snapshot.problems(),
-        |style| human(&entries, &proposals, style),
+        |style| {
+            let mut text = human(&entries, style);
+            if !proposals.is_empty() {
+                text.push_str(&labels::human(&proposals, has_policies, style));
+            }
+            text
+        },
     )?;
     let outcome = if allowed { Outcome::Good } else { Outcome::Bad };
     Ok(outcome.status(snapshot.worst_problem()))
-}
-
-/// The strictest level that all pods of a namespace keep to.
-fn proposals(templates: &[PodTemplate<'_>]) -> Vec<Proposal> {
-    let mut levels: BTreeMap<&str, Level> = BTreeMap::new();
-    for template in templates {
-        let level = strictest(Version::Latest, template.metadata, template.spec);
-        let all = levels.entry(template.namespace()).or_insert(level);
-        *all = level.min(*all);
-    }
-    let of = |(namespace, level): (&str, Level)| Proposal {
-        namespace: namespace.to_owned(),
-        enforce: level.as_str(),
-    };
-    levels.into_iter().map(of).collect()
 }
 
 fn entry(
     template: &PodTemplate<'_>,
     policies: &Policies,
     user: Option<&UserInfo>,
-) -> Result<Entry> {
+) -> Result<(Entry, Decision)> {
     let snapshot = template.snapshot();
     let namespace = template.namespace();
     let account = template.service_account_name();
@@ -183,7 +200,7 @@ fn entry(
             refusals: reasons(template, &review.refusals),
         }
     };
-    Ok(Entry {
+    let entry = Entry {
         kind: template.owner.kind.kind.to_string(),
         namespace: namespace.to_owned(),
         name: template.owner.name().to_owned(),
@@ -198,7 +215,8 @@ fn entry(
         },
         because,
         policies: policies.iter().map(opinion).collect(),
-    })
+    };
+    Ok((entry, decision))
 }
 
 /// What gives one of the users the right to use a policy, as upstream asks for it.
@@ -268,7 +286,7 @@ fn reasons(template: &PodTemplate<'_>, refusals: &[pod_security::psp::Refusal]) 
         .collect()
 }
 
-fn human(entries: &[Entry], proposals: &[Proposal], style: Style) -> String {
+fn human(entries: &[Entry], style: Style) -> String {
     if entries.is_empty() {
         return "There are no pods.\n".to_owned();
     }
@@ -319,14 +337,6 @@ fn human(entries: &[Entry], proposals: &[Proposal], style: Style) -> String {
                 text.push_str(&format!("    {place}\n"));
             }
         }
-    }
-    text.push_str("\nPod Security labels that no pod of these would break:\n");
-    for Proposal { namespace, enforce } in proposals {
-        text.push_str(&format!(
-            "  namespace {}: pod-security.kubernetes.io/enforce={}\n",
-            shown(namespace),
-            painted(style, enforce, enforce)
-        ));
     }
     text
 }
