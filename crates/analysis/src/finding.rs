@@ -109,8 +109,8 @@ pub struct Reference {
 impl Serialize for Reference {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut reference = serializer.serialize_struct("Reference", 2)?;
-        reference.serialize_field("framework", self.framework.as_str())?;
         reference.serialize_field("control", self.control)?;
+        reference.serialize_field("framework", self.framework.as_str())?;
         reference.end()
     }
 }
@@ -225,6 +225,7 @@ impl<'a> Finding<'a> {
     }
 }
 
+/// Fields are sorted by name, as everywhere in answers.
 impl Serialize for Finding<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(serde::Serialize)]
@@ -232,18 +233,18 @@ impl Serialize for Finding<'_> {
         struct Named<'a> {
             group: &'a str,
             kind: &'a str,
+            name: &'a str,
             #[serde(skip_serializing_if = "str::is_empty")]
             namespace: &'a str,
-            name: &'a str,
         }
         #[derive(serde::Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Place<'a> {
+            column: u32,
+            end_column: u32,
+            end_line: u32,
             file: &'a str,
             line: u32,
-            column: u32,
-            end_line: u32,
-            end_column: u32,
         }
         let object = Named {
             group: self.object.group(),
@@ -259,24 +260,24 @@ impl Serialize for Finding<'_> {
             end_column: at.end_column,
         });
         let mut finding = serializer.serialize_struct("Finding", 12)?;
-        finding.serialize_field("id", self.check.id)?;
-        finding.serialize_field("title", self.check.title)?;
-        finding.serialize_field("severity", &self.severity)?;
-        finding.serialize_field("object", &object)?;
+        if !self.because.is_empty() {
+            finding.serialize_field("because", &self.because)?;
+        }
         if let Some(container) = self.container {
             finding.serialize_field("container", container)?;
         }
         finding.serialize_field("field", &self.field)?;
+        finding.serialize_field("fingerprint", &self.fingerprint())?;
+        finding.serialize_field("fix", &self.fix)?;
+        finding.serialize_field("id", self.check.id)?;
         if let Some(location) = &location {
             finding.serialize_field("location", location)?;
         }
         finding.serialize_field("message", &self.message)?;
-        finding.serialize_field("fix", &self.fix)?;
+        finding.serialize_field("object", &object)?;
         finding.serialize_field("references", self.check.references)?;
-        if !self.because.is_empty() {
-            finding.serialize_field("because", &self.because)?;
-        }
-        finding.serialize_field("fingerprint", &self.fingerprint())?;
+        finding.serialize_field("severity", &self.severity)?;
+        finding.serialize_field("title", self.check.title)?;
         finding.end()
     }
 }

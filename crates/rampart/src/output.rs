@@ -1,7 +1,10 @@
 //! What all commands of the analyst share in how they answer: forms, colours, exit statuses, and
 //! how problems of the input are told.
 
+mod stream;
 mod yaml;
+
+pub(crate) use stream::{Part, Sink};
 
 use anyhow::Result;
 use inputs::Texts;
@@ -159,6 +162,31 @@ pub(crate) fn foreign<T: serde::Serialize>(
         Format::Yaml => yaml::render(&serde_json::to_value(document)?),
     };
     write(&text)
+}
+
+/// Writes an answer whose lists may be long: its fields in the order in which they are given, each
+/// list item by item. `schemaVersion` and `problems` are among the fields.
+pub(crate) fn stream_document(format: Format, fields: Vec<(&'static str, Part<'_>)>) -> Result<()> {
+    stream(|sink| match format {
+        Format::Yaml => stream::yaml(&fields, sink),
+        Format::Human | Format::Json => stream_json(Part::Object(fields), sink),
+    })
+}
+
+/// Writes a part as a whole JSON document.
+pub(crate) fn stream_json(document: Part<'_>, sink: &mut Sink<'_>) -> std::io::Result<()> {
+    stream::json(&document, 0, sink)?;
+    sink.text("\n")
+}
+
+/// Writes to standard output while the answer is made. That the reader has had enough is no error.
+pub(crate) fn stream(write: impl FnOnce(&mut Sink<'_>) -> std::io::Result<()>) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let written = write(&mut Sink::new(&mut out));
+    match written.and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
 }
 
 fn complete(schema: &str, mut document: Map<String, Value>, problems: &[Problem]) -> Result<Value> {

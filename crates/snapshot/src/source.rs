@@ -1,6 +1,7 @@
 //! Where an object was written.
 
 use model::decode::{Position, Positions, Span};
+use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -97,25 +98,55 @@ impl std::fmt::Display for Location {
 }
 
 /// An object, or a field of one, that decided an answer: a member of `because` in JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Citation {
     /// The kind.
     pub kind: String,
     /// The namespace; absent for kinds of the whole cluster.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     pub namespace: String,
     /// The name.
     pub name: String,
     /// The field's path in the object; absent for the object as a whole.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default)]
     pub field: String,
     /// Whether every cluster has the object, so that no file holds it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub given: bool,
     /// Where it stands, if it was read from a file.
-    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    #[serde(flatten, default)]
     pub location: Option<Location>,
+}
+
+/// Fields are sorted by name, as everywhere in answers: those of the location stand among the
+/// others.
+impl Serialize for Citation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let at = self.location.as_ref();
+        let mut citation = serializer.serialize_map(None)?;
+        if let Some(at) = at {
+            citation.serialize_entry("column", &at.column)?;
+        }
+        if !self.field.is_empty() {
+            citation.serialize_entry("field", &self.field)?;
+        }
+        if let Some(at) = at {
+            citation.serialize_entry("file", &at.file)?;
+        }
+        if self.given {
+            citation.serialize_entry("given", &true)?;
+        }
+        citation.serialize_entry("kind", &self.kind)?;
+        if let Some(at) = at {
+            citation.serialize_entry("line", &at.line)?;
+        }
+        citation.serialize_entry("name", &self.name)?;
+        if !self.namespace.is_empty() {
+            citation.serialize_entry("namespace", &self.namespace)?;
+        }
+        citation.end()
+    }
 }
 
 impl std::fmt::Display for Citation {

@@ -4,8 +4,8 @@ use super::now;
 use crate::arguments::{self, FindingsFormat, SeverityArgument};
 use crate::findings::{self, Shown};
 use crate::input::ALL;
-use crate::output::{self, Colour, Format, Outcome, Style, answer, shown, tell};
-use analysis::audit::{Baseline, Config, Date, Options, Report, Settings};
+use crate::output::{self, Colour, Format, Outcome, Part, Style, answer, shown, tell};
+use analysis::audit::{Baseline, Config, Date, Options, Settings};
 use analysis::checks;
 use analysis::finding::Severity;
 use anyhow::{Context, Result};
@@ -84,24 +84,15 @@ pub(crate) fn run(arguments: &arguments::Audit) -> Result<ExitCode> {
                 style,
             ))?;
         }
-        FindingsFormat::Json => {
-            let document = document(&report, fail_on)?;
-            answer(Format::Json, SCHEMA, document, snapshot.problems(), |_| {
-                String::new()
-            })?;
-        }
-        FindingsFormat::Yaml => {
-            let document = document(&report, fail_on)?;
-            answer(Format::Yaml, SCHEMA, document, snapshot.problems(), |_| {
-                String::new()
-            })?;
-        }
+        FindingsFormat::Json => output::stream_document(Format::Json, document(&shown)?)?,
+        FindingsFormat::Yaml => output::stream_document(Format::Yaml, document(&shown)?)?,
         FindingsFormat::Sarif => {
-            let sarif = findings::sarif::render(&shown);
-            output::write(&serde_json::to_string_pretty(&sarif)?)?;
+            output::stream(|sink| output::stream_json(findings::sarif::document(&shown), sink))?;
         }
-        FindingsFormat::Junit => output::write(&findings::junit::render(&shown))?,
-        FindingsFormat::Markdown => output::write(&findings::markdown::render(&shown))?,
+        FindingsFormat::Junit => output::stream(|sink| findings::junit::write(&shown, sink))?,
+        FindingsFormat::Markdown => {
+            output::stream(|sink| findings::markdown::write(&shown, sink))?;
+        }
         FindingsFormat::Html => output::write(&findings::html::render(&shown, snapshot))?,
     }
     let is_bad = report.findings.iter().any(|f| f.severity >= fail_on);
@@ -150,9 +141,9 @@ pub(super) fn today() -> Date {
     Date::of_epoch_seconds(now())
 }
 
-/// The answer as a document.
-fn document(report: &Report<'_>, fail_on: Severity) -> Result<Map<String, Value>> {
-    let mut document = Map::new();
+/// The answer as a document, its fields sorted.
+fn document<'s>(shown: &Shown<'s>) -> Result<Vec<(&'static str, Part<'s>)>> {
+    let report = shown.report;
     let summary: Map<String, Value> = Severity::WORST_FIRST
         .iter()
         .map(|severity| {
@@ -160,17 +151,17 @@ fn document(report: &Report<'_>, fail_on: Severity) -> Result<Map<String, Value>
             (severity.as_str().to_owned(), count.count().into())
         })
         .collect();
-    document.insert("summary".into(), summary.into());
-    document.insert("lookedAt".into(), serde_json::to_value(report.looked_at)?);
-    document.insert("failOn".into(), fail_on.as_str().into());
-    document.insert("findings".into(), serde_json::to_value(&report.findings)?);
-    document.insert(
-        "suppressed".into(),
-        serde_json::to_value(&report.suppressed)?,
-    );
-    document.insert("known".into(), serde_json::to_value(&report.known)?);
-    document.insert("notices".into(), serde_json::to_value(&report.notices)?);
-    Ok(document)
+    Ok(vec![
+        ("failOn", shown.fail_on.as_str().into()),
+        ("findings", Part::list(&report.findings)),
+        ("known", Part::list(&report.known)),
+        ("lookedAt", serde_json::to_value(report.looked_at)?.into()),
+        ("notices", serde_json::to_value(&report.notices)?.into()),
+        ("problems", serde_json::to_value(shown.problems)?.into()),
+        ("schemaVersion", SCHEMA.into()),
+        ("summary", summary.into()),
+        ("suppressed", Part::list(&report.suppressed)),
+    ])
 }
 
 fn list(arguments: &arguments::Audit, settings: &Settings) -> Result<ExitCode> {

@@ -1,84 +1,101 @@
 //! JUnit's XML: a test case per finding, and one per check that found nothing.
 
 use super::{Shown, subject};
-use analysis::checks;
+use crate::output::Sink;
+use analysis::checks::{self, Check};
+use analysis::finding::{Finding, Severity};
+use snapshot::Problem;
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 
-/// Renders findings that count as failures, others as passed with a note.
-pub(crate) fn render(s: &Shown<'_>) -> String {
+/// Writes findings that count as failures, others as passed with a note.
+pub(crate) fn write(s: &Shown<'_>, sink: &mut Sink<'_>) -> io::Result<()> {
     let report = s.report;
-    let mut cases = String::new();
-    let (mut tests, mut failures, mut errors, mut skipped) = (0_usize, 0_usize, 0_usize, 0_usize);
-    let mut found: BTreeSet<&str> = BTreeSet::new();
-    for finding in &report.findings {
-        found.insert(finding.check.id);
-        tests += 1;
-        let place = finding.location.as_ref().map(ToString::to_string);
-        let name = format!("{}: {}", subject(finding), finding.field);
-        let body = format!(
-            "{}\n{}\nfix: {}",
-            place.as_deref().unwrap_or("no file"),
-            finding.message,
-            finding.fix
-        );
-        let file = finding.location.as_ref().map_or(String::new(), |at| {
-            format!(" file=\"{}\" line=\"{}\"", xml(&at.file), at.line)
-        });
-        cases.push_str(&format!(
-            "    <testcase classname=\"{}\" name=\"{}\"{file}>\n",
-            finding.check.id,
-            xml(&name)
-        ));
-        if finding.severity >= s.fail_on {
-            failures += 1;
-            cases.push_str(&format!(
-                "      <failure type=\"{}\" message=\"{}\">{}</failure>\n",
-                finding.severity,
-                xml(&format!("{}: {}", finding.check.title, finding.message)),
-                xml(&body)
-            ));
-        } else {
-            let note = format!("{}: {}\n{body}", finding.severity, finding.check.title);
-            cases.push_str(&format!("      <system-out>{}</system-out>\n", xml(&note)));
-        }
-        cases.push_str("    </testcase>\n");
-    }
-    for suppressed in &report.suppressed {
-        tests += 1;
-        skipped += 1;
-        found.insert(suppressed.finding.check.id);
-        cases.push_str(&format!(
+    let errors: Vec<&Problem> = s
+        .problems
+        .iter()
+        .filter(|problem| problem.severity >= snapshot::Severity::Incomplete)
+        .collect();
+    let found: BTreeSet<&str> = report
+        .findings
+        .iter()
+        .chain(report.suppressed.iter().map(|s| &s.finding))
+        .map(|finding| finding.check.id)
+        .collect();
+    let passed: Vec<&Check> = checks::all().filter(|c| !found.contains(c.id)).collect();
+    let counts = report.findings.iter().filter(|f| f.severity >= s.fail_on);
+    let skipped = report.suppressed.len();
+    sink.text(&format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"rampart audit\" \
+         tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{skipped}\">\n",
+        report.findings.len() + skipped + errors.len() + passed.len(),
+        counts.count(),
+        errors.len(),
+    ))?;
+    sink.each(&report.findings, |_, finding, out| {
+        case(finding, s.fail_on, out)
+    })?;
+    sink.each(&report.suppressed, |_, suppressed, out| {
+        write!(
+            out,
             "    <testcase classname=\"{}\" name=\"{}\">\n      <skipped message=\"{}\"/>\n    </testcase>\n",
             suppressed.finding.check.id,
             xml(&subject(&suppressed.finding)),
             xml(&suppressed.reason)
-        ));
+        )
+    })?;
+    sink.each(&errors, |_, problem, out| {
+        let place = problem.location.as_ref().map(ToString::to_string);
+        write!(
+            out,
+            "    <testcase classname=\"input\" name=\"{}\">\n      <error message=\"{}\"/>\n    </testcase>\n",
+            xml(place.as_deref().unwrap_or("input")),
+            xml(&problem.message)
+        )
+    })?;
+    sink.each(&passed, |_, check, out| {
+        let title = xml(check.title);
+        writeln!(
+            out,
+            "    <testcase classname=\"{}\" name=\"{title}\"/>",
+            check.id
+        )
+    })?;
+    sink.text("  </testsuite>\n</testsuites>\n")
+}
+
+/// A finding as a test case.
+fn case(finding: &Finding<'_>, fail_on: Severity, out: &mut Vec<u8>) -> io::Result<()> {
+    let place = finding.location.as_ref().map(ToString::to_string);
+    let name = format!("{}: {}", subject(finding), finding.field);
+    let body = format!(
+        "{}\n{}\nfix: {}",
+        place.as_deref().unwrap_or("no file"),
+        finding.message,
+        finding.fix
+    );
+    let file = finding.location.as_ref().map_or(String::new(), |at| {
+        format!(" file=\"{}\" line=\"{}\"", xml(&at.file), at.line)
+    });
+    writeln!(
+        out,
+        "    <testcase classname=\"{}\" name=\"{}\"{file}>",
+        finding.check.id,
+        xml(&name)
+    )?;
+    if finding.severity >= fail_on {
+        writeln!(
+            out,
+            "      <failure type=\"{}\" message=\"{}\">{}</failure>",
+            finding.severity,
+            xml(&format!("{}: {}", finding.check.title, finding.message)),
+            xml(&body)
+        )?;
+    } else {
+        let note = format!("{}: {}\n{body}", finding.severity, finding.check.title);
+        writeln!(out, "      <system-out>{}</system-out>", xml(&note))?;
     }
-    for problem in s.problems {
-        if problem.severity >= snapshot::Severity::Incomplete {
-            tests += 1;
-            errors += 1;
-            let place = problem.location.as_ref().map(ToString::to_string);
-            cases.push_str(&format!(
-                "    <testcase classname=\"input\" name=\"{}\">\n      <error message=\"{}\"/>\n    </testcase>\n",
-                xml(place.as_deref().unwrap_or("input")),
-                xml(&problem.message)
-            ));
-        }
-    }
-    for check in checks::all().filter(|check| !found.contains(check.id)) {
-        tests += 1;
-        cases.push_str(&format!(
-            "    <testcase classname=\"{}\" name=\"{}\"/>\n",
-            check.id,
-            xml(check.title)
-        ));
-    }
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"rampart audit\" \
-         tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\">\n\
-         {cases}  </testsuite>\n</testsuites>\n"
-    )
+    out.write_all(b"    </testcase>\n")
 }
 
 /// Text as XML: what cannot be in XML at all is replaced.

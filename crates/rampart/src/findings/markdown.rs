@@ -1,10 +1,12 @@
 //! A Markdown page, for pull requests.
 
 use super::{Shown, subject};
+use crate::output::Sink;
 use analysis::finding::{Finding, Severity};
+use std::io::{self, Write};
 
-/// Renders all findings, the worst first.
-pub(crate) fn render(s: &Shown<'_>) -> String {
+/// Writes all findings, the worst first.
+pub(crate) fn write(s: &Shown<'_>, sink: &mut Sink<'_>) -> io::Result<()> {
     let report = s.report;
     let mut text = "# Audit\n\n".to_owned();
     let looked_at = report.looked_at;
@@ -32,28 +34,32 @@ pub(crate) fn render(s: &Shown<'_>) -> String {
             text.push_str(&format!("- {}\n", cell(&problem.to_string())));
         }
     }
+    sink.text(&text)?;
     for severity in Severity::WORST_FIRST {
         let findings = of(severity);
         if findings.is_empty() {
             continue;
         }
-        text.push_str(&format!(
+        sink.text(&format!(
             "\n## {severity}\n\n| check | object | where | why | fix |\n| --- | --- | --- | --- | --- |\n"
-        ));
-        for finding in findings {
-            let place = finding.location.as_ref().map(ToString::to_string);
-            text.push_str(&format!(
-                "| {} {} | {} | {} | {} | {} |\n",
-                finding.check.id,
-                cell(finding.check.title),
-                cell(&subject(finding)),
-                cell(&place.unwrap_or_else(|| finding.field.clone())),
-                cell(&finding.message),
-                cell(&finding.fix)
-            ));
-        }
+        ))?;
+        sink.each(&findings, |_, finding, out| row(finding, out))?;
     }
-    text
+    Ok(())
+}
+
+fn row(finding: &Finding<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+    let place = finding.location.as_ref().map(ToString::to_string);
+    writeln!(
+        out,
+        "| {} {} | {} | {} | {} | {} |",
+        finding.check.id,
+        cell(finding.check.title),
+        cell(&subject(finding)),
+        cell(&place.unwrap_or_else(|| finding.field.clone())),
+        cell(&finding.message),
+        cell(&finding.fix)
+    )
 }
 
 /// Text in a cell of a table, where it means nothing but itself.

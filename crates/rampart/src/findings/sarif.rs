@@ -1,63 +1,79 @@
 //! SARIF 2.1.0, as code-scanning views read it.
 
 use super::{Shown, subject};
+use crate::output::Part;
+use analysis::audit::{Source, Suppressed};
 use analysis::checks::{self, Check};
 use analysis::finding::{Finding, Severity};
 use serde_json::{Map, Value, json};
 use snapshot::{Location, Problem};
 use std::collections::HashMap;
+use std::sync::Arc;
 
-/// Renders everything: what is excused is marked as that.
-pub(crate) fn render(s: &Shown<'_>) -> Value {
+/// Everything as a document: what is excused is marked as that.
+pub(crate) fn document<'s>(s: &Shown<'s>) -> Part<'s> {
     let rules: Vec<&Check> = checks::all().collect();
-    let index: HashMap<&str, usize> = rules.iter().zip(0..).map(|(r, i)| (r.id, i)).collect();
+    let index: Arc<HashMap<&'static str, usize>> =
+        Arc::new(rules.iter().zip(0..).map(|(r, i)| (r.id, i)).collect());
     let report = s.report;
-    let mut results = Vec::new();
-    let state = |name: &'static str| s.has_baseline.then_some(name);
-    for finding in &report.findings {
-        results.push(result(finding, &index, state("new")));
-    }
-    for finding in &report.known {
-        results.push(result(finding, &index, state("unchanged")));
-    }
-    for suppressed in &report.suppressed {
-        let mut result = result(&suppressed.finding, &index, state("new"));
-        set(
-            &mut result,
-            "suppressions",
-            json!([{
-                "kind": match suppressed.source {
-                    analysis::audit::Source::Configuration => "external",
-                    _ => "inSource",
-                },
-                "justification": suppressed.reason,
-            }]),
-        );
-        results.push(result);
-    }
+    let has_baseline = s.has_baseline;
+    let findings = report.findings.iter().map(|f| (f, "new", None));
+    let known = report.known.iter().map(|f| (f, "unchanged", None));
+    let suppressed = report.suppressed.iter();
+    let suppressed = suppressed.map(|s| (&s.finding, "new", Some(s)));
+    let results: Vec<_> = findings.chain(known).chain(suppressed).collect();
+    let results = Part::mapped(results, move |(finding, state, suppressed)| {
+        let mut result = result(finding, &index, has_baseline.then_some(*state));
+        if let Some(suppressed) = suppressed {
+            set(&mut result, "suppressions", suppressions(suppressed));
+        }
+        result
+    });
     let notifications: Vec<Value> = s.problems.iter().map(notification).collect();
     let is_whole = s
         .problems
         .iter()
         .all(|p| p.severity < snapshot::Severity::Incomplete);
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
+    let run = vec![
+        ("columnKind", "unicodeCodePoints".into()),
+        (
+            "invocations",
+            json!([{
+                "executionSuccessful": is_whole,
+                "toolExecutionNotifications": notifications,
+            }])
+            .into(),
+        ),
+        ("results", results),
+        (
+            "tool",
+            json!({"driver": {
                 "name": "rampart",
                 "version": env!("CARGO_PKG_VERSION"),
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
                 "rules": rules.iter().map(|check| rule(check)).collect::<Vec<_>>(),
-            }},
-            "columnKind": "unicodeCodePoints",
-            "invocations": [{
-                "executionSuccessful": is_whole,
-                "toolExecutionNotifications": notifications,
-            }],
-            "results": results,
-        }],
-    })
+            }})
+            .into(),
+        ),
+    ];
+    Part::Object(vec![
+        (
+            "$schema",
+            "https://json.schemastore.org/sarif-2.1.0.json".into(),
+        ),
+        ("runs", Part::Array(vec![Part::Object(run)])),
+        ("version", "2.1.0".into()),
+    ])
+}
+
+fn suppressions(suppressed: &Suppressed<'_>) -> Value {
+    json!([{
+        "kind": match suppressed.source {
+            Source::Configuration => "external",
+            _ => "inSource",
+        },
+        "justification": suppressed.reason,
+    }])
 }
 
 /// Adds a member to an object.

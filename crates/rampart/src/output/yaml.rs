@@ -17,6 +17,22 @@ pub(super) fn render(value: &Value) -> String {
     out
 }
 
+/// One item of a list that stands `depth` deep in a document.
+pub(super) fn item(value: &Value, depth: usize) -> String {
+    let mut out = String::new();
+    array(std::slice::from_ref(value), depth, &mut out);
+    out
+}
+
+/// One field of a document.
+pub(super) fn field(name: &str, value: &Value) -> String {
+    let mut out = String::new();
+    text(name, &mut out);
+    out.push(':');
+    nested(value, 0, &mut out);
+    out
+}
+
 fn indent(depth: usize, out: &mut String) {
     (0..depth).for_each(|_| out.push_str("  "));
 }
