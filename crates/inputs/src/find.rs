@@ -45,8 +45,8 @@ pub(crate) fn files(paths: &[PathBuf], limits: Limits) -> (Vec<File>, Vec<Proble
             continue;
         }
         match std::fs::metadata(path) {
-            Ok(found) if found.is_dir() => search.directory(path, 0),
-            Ok(_) => search.file(path),
+            Ok(found) if found.is_dir() => search.directory(path, place(path), 0),
+            Ok(_) => search.file(path, place(path)),
             Err(error) => search.unreadable(path, &error),
         }
     }
@@ -72,7 +72,7 @@ impl Search {
         self.problems.push(Problem::new(kind, message, location));
     }
 
-    fn file(&mut self, path: &Path) {
+    fn file(&mut self, path: &Path, place: Option<PathBuf>) {
         if self.files.len() >= self.limits.files {
             if !self.is_full {
                 self.is_full = true;
@@ -84,7 +84,7 @@ impl Search {
             }
             return;
         }
-        if self.is_new(path) {
+        if self.is_new(place) {
             self.files.push(File {
                 name: path.to_string_lossy().into_owned(),
                 path: Some(path.to_owned()),
@@ -94,33 +94,34 @@ impl Search {
 
     /// Whether no other path led to the same place before. What has no place of its own (a pipe)
     /// is always new.
-    fn is_new(&mut self, path: &Path) -> bool {
-        std::fs::canonicalize(path).map_or(true, |place| self.seen.insert(place))
+    fn is_new(&mut self, place: Option<PathBuf>) -> bool {
+        place.is_none_or(|place| self.seen.insert(place))
     }
 
-    fn directory(&mut self, path: &Path, depth: usize) {
+    fn directory(&mut self, path: &Path, here: Option<PathBuf>, depth: usize) {
         if depth > MAX_DEPTH {
             let message = format!("directories are nested more than {MAX_DEPTH} deep");
             self.problem(ProblemKind::TooLarge, path, message);
             return;
         }
-        if !self.is_new(path) {
+        if !self.is_new(here.clone()) {
             return;
         }
         let entries = match std::fs::read_dir(path) {
             Ok(entries) => entries,
             Err(error) => return self.unreadable(path, &error),
         };
-        let mut paths = Vec::new();
+        let mut found = Vec::new();
         for entry in entries {
-            match entry {
-                Ok(entry) => paths.push(entry.path()),
+            match entry.and_then(|entry| Ok((entry.path(), entry.file_type()?))) {
+                Ok(entry) => found.push(entry),
                 Err(error) => self.unreadable(path, &error),
             }
         }
-        paths.sort();
-        for path in paths {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        for (path, kind) in found {
+            let file_name = path.file_name().unwrap_or_default();
+            let name = file_name.to_string_lossy();
             if name.starts_with('.') {
                 continue;
             }
@@ -128,15 +129,32 @@ impl Search {
                 .extension()
                 .and_then(|ending| ending.to_str())
                 .is_some_and(|ending| ENDINGS.contains(&ending.to_lowercase().as_str()));
-            match std::fs::metadata(&path) {
-                Ok(found) if found.is_dir() => self.directory(&path, depth + 1),
-                Ok(found) if is_manifest && found.is_file() => self.file(&path),
+            // Only of links it has to be asked where they lead.
+            let (kind, place) = if kind.is_symlink() {
+                match std::fs::metadata(&path) {
+                    Ok(found) => (found.file_type(), place(&path)),
+                    Err(error) => {
+                        // A link that leads nowhere matters only if a manifest should be there.
+                        if is_manifest {
+                            self.unreadable(&path, &error);
+                        }
+                        continue;
+                    }
+                }
+            } else {
+                (kind, here.as_ref().map(|here| here.join(file_name)))
+            };
+            if kind.is_dir() {
+                self.directory(&path, place, depth + 1);
+            } else if is_manifest && kind.is_file() {
                 // Of pipes and devices in a directory nobody asked for any.
-                Ok(_) => {}
-                // A link that leads nowhere matters only if a manifest should be there.
-                Err(error) if is_manifest => self.unreadable(&path, &error),
-                Err(_) => {}
+                self.file(&path, place);
             }
         }
     }
+}
+
+/// Where a path leads in the end, if it leads to a place of its own.
+fn place(path: &Path) -> Option<PathBuf> {
+    std::fs::canonicalize(path).ok()
 }

@@ -12,7 +12,7 @@ pub use gzip::{SnapshotFileError, read_snapshot, write_snapshot};
 pub use texts::Texts;
 
 use model::registry::Registry;
-use snapshot::{Builder, Location, Options, Problem, ProblemKind, Snapshot};
+use snapshot::{Builder, FileId, Location, Options, Problem, ProblemKind, Snapshot};
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,11 +68,12 @@ pub fn read_manifests(
     let mut texts = Texts::default();
     let mut standard_input = None;
     if files.iter().any(find::File::is_standard_input) {
-        standard_input = Some(parse::read_limited(stdin, limits.file_bytes));
+        standard_input = Some(parse::read_limited(stdin, limits.file_bytes, 0));
     }
     let mut left = limits.total_bytes;
-    for (file, read) in files.iter().zip(parse::all(&files, standard_input, limits)) {
-        let id = builder.file(&file.name);
+    let ids: Vec<FileId> = files.iter().map(|file| builder.file(&file.name)).collect();
+    let parsed = parse::all(&files, &ids, &builder, standard_input, limits);
+    for (id, read) in ids.into_iter().zip(parsed) {
         let name = builder.file_name(id);
         let read = match read {
             Ok(read) => read,
@@ -97,9 +98,7 @@ pub fn read_manifests(
         for problem in read.problems(&name) {
             builder.problem(problem);
         }
-        for document in read.documents {
-            builder.document(id, document);
-        }
+        builder.add(read.objects);
         texts.push(&name, read.text);
     }
     Loaded {

@@ -2,8 +2,8 @@
 
 use crate::Limits;
 use crate::find::File;
-use model::decode::{DecodeError, Document, documents};
-use snapshot::{Location, Problem, ProblemKind};
+use model::decode::{DecodeError, documents};
+use snapshot::{Builder, FileId, Location, Problem, ProblemKind, Reading};
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ const HEAD: usize = 8192;
 #[derive(Debug, Default)]
 pub(crate) struct Parsed {
     pub(crate) text: Vec<u8>,
-    pub(crate) documents: Vec<Document>,
+    pub(crate) objects: Reading,
     pub(crate) errors: Vec<DecodeError>,
 }
 
@@ -63,9 +63,14 @@ impl Parsed {
     }
 }
 
-/// Reads no more than `limit` bytes.
-pub(crate) fn read_limited(source: &mut dyn Read, limit: u64) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
+/// Reads no more than `limit` bytes, of about `expected`.
+pub(crate) fn read_limited(
+    source: &mut dyn Read,
+    limit: u64,
+    expected: u64,
+) -> Result<Vec<u8>, Failure> {
+    let room = usize::try_from(expected.min(limit)).unwrap_or(0);
+    let mut bytes = Vec::with_capacity(room.saturating_add(1));
     source
         .take(limit.saturating_add(1))
         .read_to_end(&mut bytes)?;
@@ -75,22 +80,27 @@ pub(crate) fn read_limited(source: &mut dyn Read, limit: u64) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
-fn parse(text: Vec<u8>) -> Result<Parsed, Failure> {
+fn parse(text: Vec<u8>, builder: &Builder, id: FileId) -> Result<Parsed, Failure> {
     if text.iter().take(HEAD).any(|byte| *byte == 0) {
         return Err(Failure::Binary);
     }
-    let mut parsed = Parsed::default();
-    for document in documents(&text) {
-        match document {
-            Ok(document) => parsed.documents.push(document),
-            Err(error) => parsed.errors.push(error),
+    let mut errors = Vec::new();
+    let documents = documents(&text).filter_map(|document| match document {
+        Ok(document) => Some(document),
+        Err(error) => {
+            errors.push(error);
+            None
         }
-    }
-    parsed.text = text;
-    Ok(parsed)
+    });
+    let objects = builder.read(id, documents);
+    Ok(Parsed {
+        text,
+        objects,
+        errors,
+    })
 }
 
-fn read(file: &File, limits: Limits) -> Result<Parsed, Failure> {
+fn read(file: &File, id: FileId, builder: &Builder, limits: Limits) -> Result<Parsed, Failure> {
     let Some(path) = &file.path else {
         return Ok(Parsed::default());
     };
@@ -100,12 +110,15 @@ fn read(file: &File, limits: Limits) -> Result<Parsed, Failure> {
     if size > limits.file_bytes {
         return Err(Failure::TooLarge(limits.file_bytes));
     }
-    parse(read_limited(&mut source, limits.file_bytes)?)
+    let text = read_limited(&mut source, limits.file_bytes, size)?;
+    parse(text, builder, id)
 }
 
-/// What each of the files holds, in their order.
+/// What each of the files holds, in their order; the builder knows them under `ids`.
 pub(crate) fn all(
     files: &[File],
+    ids: &[FileId],
+    builder: &Builder,
     standard_input: Option<Result<Vec<u8>, Failure>>,
     limits: Limits,
 ) -> Vec<Result<Parsed, Failure>> {
@@ -117,10 +130,10 @@ pub(crate) fn all(
         let mut done = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(file) = files.get(index) else {
+            let (Some(file), Some(id)) = (files.get(index), ids.get(index)) else {
                 return done;
             };
-            done.push((index, read(file, limits)));
+            done.push((index, read(file, *id, builder, limits)));
         }
     };
     let mut results: Vec<(usize, Result<Parsed, Failure>)> = std::thread::scope(|scope| {
@@ -138,10 +151,11 @@ pub(crate) fn all(
     let mut standard_input = standard_input;
     results
         .into_iter()
-        .map(|(index, result)| {
+        .zip(ids)
+        .map(|((index, result), id)| {
             let is_standard_input = files.get(index).is_some_and(File::is_standard_input);
             match standard_input.take_if(|_| is_standard_input) {
-                Some(text) => text.and_then(parse),
+                Some(text) => text.and_then(|text| parse(text, builder, *id)),
                 None => result,
             }
         })

@@ -4,7 +4,8 @@ use crate::given::{self, Given};
 use crate::kinds::{Kind, Kinds};
 use crate::normal;
 use crate::object::{Object, Standing};
-use crate::problem::{Problem, ProblemKind, Severity};
+use crate::problem::{Problem, ProblemKind};
+use crate::reading::{Entry, Pending, Reader, Reading};
 use crate::set::{Origin, Snapshot};
 use crate::source::{FileId, Location, Source};
 use crate::workloads::PodTemplatePath;
@@ -14,9 +15,6 @@ use model::resource::{GroupVersionKind, Text};
 use model::{Value, meta};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-
-/// How deep lists of lists are followed.
-const MAX_LISTS: usize = 8;
 
 /// How a snapshot is made.
 #[derive(Debug, Clone)]
@@ -54,21 +52,13 @@ impl Options {
     }
 }
 
-/// An object that waits until all kinds are known.
-struct Pending {
-    value: Value,
-    source: Option<Source>,
-    /// What it was written as, of an object that has its final form.
-    written: Option<GroupVersionKind>,
-}
-
 /// Takes objects in and makes a [`Snapshot`] of them.
 pub struct Builder {
     options: Options,
     kinds: Kinds,
     files: Vec<Arc<str>>,
     documents: HashMap<FileId, u32>,
-    pending: Vec<Pending>,
+    entries: Vec<Entry>,
     problems: Vec<Problem>,
 }
 
@@ -76,7 +66,7 @@ impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Builder")
             .field("files", &self.files.len())
-            .field("objects", &self.pending.len())
+            .field("objects", &self.entries.len())
             .field("problems", &self.problems)
             .finish_non_exhaustive()
     }
@@ -90,7 +80,7 @@ impl Builder {
             kinds: Kinds::new(registry),
             files: Vec::new(),
             documents: HashMap::new(),
-            pending: Vec::new(),
+            entries: Vec::new(),
             problems: Vec::new(),
         }
     }
@@ -117,36 +107,54 @@ impl Builder {
         self.problems.push(problem);
     }
 
-    /// Adds a document of a file: an object, or a list of objects.
+    /// Reads the documents of a file. Files may be read by several threads at once; what comes out
+    /// is then [`add`](Self::add)ed in the order in which the files count.
+    pub fn read(&self, file: FileId, documents: impl IntoIterator<Item = Document>) -> Reading {
+        let mut reader = self.reader();
+        for (index, document) in (0..).zip(documents) {
+            reader.document(file, index, document);
+        }
+        reader.read
+    }
+
+    /// Adds what [`read`](Self::read) made of a file.
+    pub fn add(&mut self, reading: Reading) {
+        self.problems.extend(reading.problems);
+        for entry in &reading.entries {
+            if let Entry::Pending(pending) = entry {
+                self.kinds.learn_definition(&pending.value);
+            }
+        }
+        self.entries.extend(reading.entries);
+    }
+
+    /// Adds the next document of a file: an object, or a list of objects. A file that is added
+    /// like this is not [`read`](Self::read).
     pub fn document(&mut self, file: FileId, document: Document) {
         let number = self.documents.entry(file).or_insert(0);
         let index = *number;
         *number = number.saturating_add(1);
-        let positions = Arc::new(document.positions);
-        let name = name_of(&self.files, file);
-        for path in &document.decoded.duplicates {
-            let at = positions.field_span(path);
-            let location = at.map_or_else(
-                || Location::of_file(Arc::clone(&name)),
-                |span| Location::spanning(Arc::clone(&name), span),
-            );
-            let message = format!("the field {path:?} stands twice: the last one counts");
-            let kind = ProblemKind::DuplicateField;
-            self.problems.push(Problem::new(kind, message, location));
-        }
-        let source = Source {
-            file,
-            document: index,
-            base: "".into(),
-            start: positions.field("").unwrap_or_default(),
-            positions,
-        };
-        self.take(document.decoded.value, Some(source), 0);
+        let mut reader = self.reader();
+        reader.document(file, index, document);
+        let read = reader.read;
+        self.add(read);
     }
 
     /// Adds an object as a server holds it.
     pub fn object(&mut self, value: Value) {
-        self.take(value, None, 0);
+        let mut reader = self.reader();
+        reader.take(value, None, 0);
+        let read = reader.read;
+        self.add(read);
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader {
+            options: &self.options,
+            kinds: &self.kinds,
+            files: &self.files,
+            read: Reading::default(),
+        }
     }
 
     /// Adds an object that went through a builder before.
@@ -157,111 +165,41 @@ impl Builder {
         source: Option<Source>,
     ) {
         self.kinds.learn_definition(&value);
-        self.pending.push(Pending {
+        self.entries.push(Entry::Pending(Box::new(Pending {
             value,
             source,
             written: Some(written),
-        });
+        })));
     }
 
     fn location(&self, source: Option<&Source>, path: &str) -> Option<Location> {
         source.map(|source| locate(&self.files, source, path))
     }
 
-    /// Takes one object, or what a list holds.
-    fn take(&mut self, value: Value, source: Option<Source>, depth: usize) {
-        let written = GroupVersionKind::of(&value);
-        if written.kind.is_empty() || written.version.is_empty() {
-            let what = if value.is_object() {
-                "no Kubernetes object: it has no apiVersion and kind"
-            } else {
-                "no Kubernetes object: it is no mapping"
-            };
-            let location = self.location(source.as_ref(), "");
-            let kind = ProblemKind::NotAnObject;
-            self.problems.push(Problem::new(kind, what, location));
-            return;
-        }
-        // Kustomize's instructions are in the form of an object and are none.
-        if written.group == "kustomize.config.k8s.io" {
-            let message = "instructions for kustomize: read the output of `kustomize build` to have \
-                           what they change";
-            let location = self.location(source.as_ref(), "");
-            let mut problem = Problem::new(ProblemKind::NotAnObject, message, location);
-            problem.severity = Severity::Note;
-            self.problems.push(problem);
-            return;
-        }
-        let item_kind = written.kind.strip_suffix("List");
-        if let Some(item_kind) = item_kind
-            && value.get("items").is_some_and(Value::is_array)
-            && depth < MAX_LISTS
-        {
-            self.take_list(value, item_kind, &written, source.as_ref(), depth);
-            return;
-        }
-        self.kinds.learn_definition(&value);
-        self.pending.push(Pending {
-            value,
-            source,
-            written: None,
-        });
-    }
-
-    fn take_list(
-        &mut self,
-        mut list: Value,
-        item_kind: &str,
-        written: &GroupVersionKind,
-        source: Option<&Source>,
-        depth: usize,
-    ) {
-        let Some(Value::Array(items)) = list.get_mut("items").map(Value::take) else {
-            return;
-        };
-        for (index, mut item) in items.into_iter().enumerate() {
-            // The items of a typed list do not say what they are.
-            if let Some(item) = item.as_object_mut()
-                && !item_kind.is_empty()
-            {
-                item.entry("apiVersion")
-                    .or_insert_with(|| written.api_version().into());
-                item.entry("kind").or_insert_with(|| item_kind.into());
-            }
-            let source = source.map(|list| {
-                let base = if list.base.is_empty() {
-                    format!("items[{index}]")
-                } else {
-                    format!("{}.items[{index}]", list.base)
-                };
-                let start = list.positions.field(&base).unwrap_or(list.start);
-                Source {
-                    base: base.into(),
-                    start,
-                    positions: Arc::clone(&list.positions),
-                    ..*list
-                }
-            });
-            self.take(item, source, depth + 1);
-        }
-    }
-
     /// The snapshot of everything that was taken in.
     pub fn build(mut self) -> Snapshot {
         let given = Given::new();
         self.learn_workloads();
-        let pending = std::mem::take(&mut self.pending);
-        let mut objects: Vec<Object> = Vec::with_capacity(pending.len());
-        for one in pending {
-            let mut object = self.finish(one);
+        let entries = std::mem::take(&mut self.entries);
+        let mut objects: Vec<Object> = Vec::with_capacity(entries.len());
+        let mut reader = self.reader();
+        for entry in entries {
+            let mut object = match entry {
+                Entry::Finished(object) => *object,
+                Entry::Pending(pending) => reader.finish(*pending),
+            };
             object.standing = given.standing(&object);
             objects.push(object);
         }
+        let late = reader.read.problems;
+        self.problems.extend(late);
         let mut objects = self.without_duplicates(objects);
-        if self.options.origin == Origin::Manifests {
-            self.add_what_is_implied(&mut objects);
-        }
         objects.sort_by(|a, b| a.order().cmp(&b.order()));
+        if self.options.origin == Origin::Manifests {
+            let implied = self.implied_by(&objects);
+            objects.extend(implied);
+            objects.sort_by(|a, b| a.order().cmp(&b.order()));
+        }
         let mut snapshot = Snapshot::index(
             self.options.origin,
             self.options.with_given,
@@ -284,9 +222,13 @@ impl Builder {
     fn learn_workloads(&mut self) {
         for path in std::mem::take(&mut self.options.pod_templates) {
             let versions: BTreeSet<Text> = self
-                .pending
+                .entries
                 .iter()
-                .map(|pending| GroupVersionKind::of(&pending.value))
+                .filter_map(|entry| match entry {
+                    Entry::Pending(pending) => Some(GroupVersionKind::of(&pending.value)),
+                    // A built-in kind is known.
+                    Entry::Finished(_) => None,
+                })
                 .filter(|written| written.group == path.group && written.kind == path.kind)
                 .map(|written| written.version)
                 .collect();
@@ -301,133 +243,6 @@ impl Builder {
             }
             self.options.pod_templates.push(path);
         }
-    }
-
-    fn finish(&mut self, pending: Pending) -> Object {
-        let Pending {
-            mut value,
-            source,
-            written,
-        } = pending;
-        let is_finished = written.is_some();
-        let written = written.unwrap_or_else(|| GroupVersionKind::of(&value));
-        let found = self.kinds.find(&written.group, &written.kind).cloned();
-        let kind = match found {
-            Some(kind) => kind,
-            None => {
-                let namespaced = !meta::namespace(&value).is_empty();
-                if !is_finished {
-                    let message = format!(
-                        "unknown kind {} of {}: only its metadata is understood",
-                        written.kind,
-                        written.api_version()
-                    );
-                    let location = self.location(source.as_ref(), "kind");
-                    let problem = Problem::new(ProblemKind::UnknownKind, message, location);
-                    self.problems
-                        .push(problem.about(&written.group, &written.kind));
-                }
-                let (group, version) = (&written.group, &written.version);
-                Kinds::unknown(group, version, &written.kind, namespaced)
-            }
-        };
-        if !is_finished {
-            self.settle(&mut value, &written, &kind, source.as_ref());
-        }
-        normal::strip(&mut value, &kind);
-        let name = match meta::name(&value) {
-            "" => meta::text(&value, &["metadata", "generateName"]),
-            name => name,
-        };
-        Object {
-            namespace: meta::namespace(&value).into(),
-            name: name.into(),
-            value: Arc::new(value),
-            written,
-            kind,
-            standing: Standing::Written,
-            source,
-        }
-    }
-
-    /// Brings an object into the form in which a server would hold it, and says what is wrong.
-    fn settle(
-        &mut self,
-        value: &mut Value,
-        written: &GroupVersionKind,
-        kind: &Kind,
-        source: Option<&Source>,
-    ) {
-        let is_served = kind.versions.contains(&written.version)
-            && (kind.builtin.is_none() || kind.group == written.group || kind.plural == "events");
-        if kind.known && !is_served {
-            let message = format!(
-                "{} {} is no longer served: use {}",
-                written.api_version(),
-                written.kind,
-                model::resource::api_version(&kind.group, kind.versions.first().map_or("", |v| v)),
-            );
-            self.report(
-                kind,
-                ProblemKind::UnservedVersion,
-                message,
-                source,
-                "apiVersion",
-            );
-        }
-        if !is_metadata_usable(value) {
-            let message = "metadata is no mapping of texts".to_owned();
-            self.report(kind, ProblemKind::InvalidField, message, source, "metadata");
-            meta::set(value, &["metadata"], Value::Object(model::Map::new()));
-        }
-        if self.options.origin == Origin::Cluster {
-            normal::convert_served(value, kind, &written.version);
-        } else {
-            if kind.known {
-                let path = ["metadata", "namespace"];
-                if !kind.namespaced {
-                    meta::remove(value, &path);
-                } else if meta::namespace(value).is_empty() {
-                    meta::set(value, &path, self.options.default_namespace.as_str());
-                }
-            }
-            if is_served {
-                let findings = normal::admit(value, kind, &written.version);
-                for path in findings.unknown_fields {
-                    let message = format!("{} has no field {path:?}: it is dropped", written.kind);
-                    self.report(kind, ProblemKind::UnknownField, message, source, &path);
-                }
-                for error in findings.errors {
-                    self.report(kind, ProblemKind::InvalidField, error, source, "");
-                }
-            }
-        }
-        let generated = meta::text(value, &["metadata", "generateName"]);
-        // Of an unknown kind it is not known whether it is an API object at all: configuration files
-        // have apiVersion and kind too, and no name.
-        if kind.known && meta::name(value).is_empty() && generated.is_empty() {
-            let message = format!("{} has no name", written.kind);
-            self.report(
-                kind,
-                ProblemKind::MissingName,
-                message,
-                source,
-                "metadata.name",
-            );
-        }
-    }
-
-    fn report(
-        &mut self,
-        about: &Kind,
-        kind: ProblemKind,
-        message: String,
-        source: Option<&Source>,
-        path: &str,
-    ) {
-        let problem = Problem::new(kind, message, self.location(source, path));
-        self.problems
-            .push(problem.about(&about.group, &about.plural));
     }
 
     /// Of several objects with one name the last stays, as it would after `kubectl apply`.
@@ -458,57 +273,47 @@ impl Builder {
                     object.title()
                 );
                 let kind = ProblemKind::DuplicateObject;
-                self.report(&object.kind, kind, message, object.source.as_ref(), "");
+                let location = self.location(object.source.as_ref(), "");
+                let problem = Problem::new(kind, message, location);
+                let about = &object.kind;
+                self.problems
+                    .push(problem.about(&about.group, &about.plural));
             }
             kept.push(Some(object));
         }
         kept.into_iter().flatten().collect()
     }
 
-    /// Adds the namespaces that objects live in, and what every cluster has.
-    fn add_what_is_implied(&self, objects: &mut Vec<Object>) {
-        let mut present: BTreeSet<(String, String, String, String)> = BTreeSet::new();
-        let mut namespaces: BTreeSet<String> = BTreeSet::new();
-        for object in objects.iter() {
-            let (group, plural, namespace, name) = object.order();
-            if !namespace.is_empty() {
-                namespaces.insert(namespace.to_owned());
+    /// The namespaces that objects live in, and what every cluster has, as far as it is not among
+    /// the objects, which are sorted.
+    fn implied_by(&self, objects: &[Object]) -> Vec<Object> {
+        let mut namespaces: BTreeSet<&str> = BTreeSet::new();
+        for object in objects {
+            if !object.namespace.is_empty() {
+                namespaces.insert(object.namespace());
             } else if object.is("", "namespaces") {
-                namespaces.insert(name.to_owned());
+                namespaces.insert(object.name());
             }
-            present.insert((
-                group.to_owned(),
-                plural.to_owned(),
-                namespace.to_owned(),
-                name.to_owned(),
-            ));
         }
+        let mut implied = Vec::new();
         let mut add = |value: Value, standing: Standing| {
-            let Some(object) = self.implied(value, standing) else {
-                return;
+            let object = self.implied(value, standing);
+            let is_there = |o: &Object| {
+                let order = o.order();
+                objects
+                    .binary_search_by(|other| other.order().cmp(&order))
+                    .is_ok()
             };
-            let (group, plural, namespace, name) = object.order();
-            let key = (
-                group.to_owned(),
-                plural.to_owned(),
-                namespace.to_owned(),
-                name.to_owned(),
-            );
-            if present.insert(key) {
-                objects.push(object);
-            }
+            implied.extend(object.filter(|o| !is_there(o)));
         };
         if self.options.with_given {
             for value in given::objects() {
                 add(value, Standing::Given);
             }
-            for name in given::NAMESPACES {
-                namespaces.insert(name.to_owned());
-                add(given::namespace(name), Standing::Given);
-            }
+            namespaces.extend(given::NAMESPACES);
         }
-        for name in &namespaces {
-            let standing = if given::NAMESPACES.contains(&name.as_str()) {
+        for name in namespaces {
+            let standing = if given::NAMESPACES.contains(&name) {
                 Standing::Given
             } else {
                 Standing::Implied
@@ -520,6 +325,7 @@ impl Builder {
                 }
             }
         }
+        implied
     }
 
     fn implied(&self, mut value: Value, standing: Standing) -> Option<Object> {
@@ -536,14 +342,6 @@ impl Builder {
             source: None,
         })
     }
-}
-
-/// Whether the parts of `metadata` that every reader relies on have the form they should have.
-fn is_metadata_usable(object: &Value) -> bool {
-    let Some(metadata) = object.get("metadata") else {
-        return true;
-    };
-    metadata.is_null() || metadata.is_object()
 }
 
 pub(crate) fn name_of(files: &[Arc<str>], file: FileId) -> Arc<str> {
