@@ -92,16 +92,14 @@ pub fn run<'a>(snapshot: &'a Snapshot, options: Options<'_>) -> Report<'a> {
     let pieces: Vec<Piece<'_, 'a>> = whole
         .chain(templates.chunks(PIECE).map(Piece::Pods))
         .collect();
-    let mut findings = in_parallel(&pieces, options.workers, |piece| {
-        let mut findings = Vec::new();
-        work(piece, &enabled, settings, &context, &mut findings);
-        for finding in &mut findings {
+    let findings = in_parallel(&pieces, options.workers, |piece, findings| {
+        let first = findings.len();
+        work(piece, &enabled, settings, &context, findings);
+        for finding in findings.iter_mut().skip(first) {
             finding.locate(snapshot);
             settings.adjust(finding);
         }
-        findings
     });
-    findings.sort_by(|a, b| order(a).cmp(&order(b)));
     let sorted = suppression::sort(snapshot, settings, options.today, findings);
     let (known, findings) = match options.baseline {
         Some(baseline) => baseline.split(sorted.findings),
@@ -152,61 +150,63 @@ fn work<'a>(
     }
 }
 
-/// Does every piece of work, on several threads, and puts the results together in the order of
-/// the pieces.
-fn in_parallel<P: Sync, T: Send>(
+/// Does every piece of work, on several threads, and returns what was found in order. Each thread
+/// sorts what it found, so that only their results are left to be merged.
+fn in_parallel<'a, P: Sync>(
     pieces: &[P],
     workers: usize,
-    work: impl Fn(&P) -> Vec<T> + Sync,
-) -> Vec<T> {
+    work: impl Fn(&P, &mut Vec<Finding<'a>>) + Sync,
+) -> Vec<Finding<'a>> {
     let next = AtomicUsize::new(0);
     let take = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(piece) = pieces.get(index) else {
-                return done;
-            };
-            done.push((index, work(piece)));
+        let mut found = Vec::new();
+        while let Some(piece) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
+            work(piece, &mut found);
         }
+        found.sort_by(order);
+        found
     };
-    let mut done = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let others: Vec<_> = (1..workers.min(pieces.len()))
             .map(|_| scope.spawn(take))
             .collect();
-        let mut done = take();
+        let mut found = take();
         for other in others {
             match other.join() {
-                Ok(more) => done.extend(more),
+                Ok(more) => found = merge(found, more),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        done
-    });
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().flat_map(|(_, found)| found).collect()
+        found
+    })
 }
 
-/// What findings are sorted by: worst first, then check, object and field.
-fn order<'f>(
-    finding: &'f Finding<'_>,
-) -> (
-    std::cmp::Reverse<crate::finding::Severity>,
-    &'static str,
-    &'f str,
-    &'f str,
-    &'f str,
-    &'f str,
-    &'f str,
-) {
-    let object = finding.object;
-    (
-        std::cmp::Reverse(finding.severity),
-        finding.check.id,
-        object.group(),
-        object.resource(),
-        object.namespace(),
-        object.name(),
-        &finding.field,
-    )
+/// Two sorted lists as one.
+fn merge<'a>(left: Vec<Finding<'a>>, right: Vec<Finding<'a>>) -> Vec<Finding<'a>> {
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    let mut right = right.into_iter().peekable();
+    for finding in left {
+        while let Some(earlier) = right.next_if(|other| order(other, &finding).is_lt()) {
+            merged.push(earlier);
+        }
+        merged.push(finding);
+    }
+    merged.extend(right);
+    merged
+}
+
+/// Worst first, then by check, object and field. What is alike in all of these comes from one
+/// piece of work, and stays in the order in which it was found.
+fn order(a: &Finding<'_>, b: &Finding<'_>) -> std::cmp::Ordering {
+    let by_check = b
+        .severity
+        .cmp(&a.severity)
+        .then_with(|| a.check.id.cmp(b.check.id));
+    let by_object = || {
+        // The objects of a snapshot stand in its memory in their order.
+        std::ptr::from_ref(a.object).cmp(&std::ptr::from_ref(b.object))
+    };
+    by_check
+        .then_with(by_object)
+        .then_with(|| a.field.cmp(&b.field))
 }

@@ -343,7 +343,7 @@ impl<'a> Added<'a, '_> {
     }
 
     pub(crate) fn shown_at(self, object: &'a Object, field: impl Into<String>) -> Self {
-        self.change(|f| f.anchor = Some((object, field.into())))
+        self.change(|f| f.anchor = Some(Box::new((object, field.into()))))
     }
 
     pub(crate) fn secret(self) -> Self {

@@ -147,7 +147,7 @@ pub struct Finding<'a> {
     /// The identifier of kubeaudit's override labels that excuses it; empty if none does.
     pub(crate) excused_by: Cow<'static, str>,
     /// Where to look, if not at `field` of `object`.
-    pub(crate) anchor: Option<(&'a Object, String)>,
+    pub(crate) anchor: Option<Box<(&'a Object, String)>>,
 }
 
 impl<'a> Finding<'a> {
@@ -176,22 +176,11 @@ impl<'a> Finding<'a> {
 
     /// Finds out where it stands.
     pub(crate) fn locate(&mut self, snapshot: &Snapshot) {
-        let (object, field) = match &self.anchor {
+        let (object, field) = match self.anchor.as_deref() {
             Some((object, field)) => (*object, field.as_str()),
             None => (self.object, self.field.as_str()),
         };
-        let Some(mut location) = snapshot.locate(object, field) else {
-            return;
-        };
-        // A key with its value on the same line is shown with it.
-        if let Some(value) = snapshot.locate_value(object, field)
-            && value.line == location.line
-            && value.end_line == location.line
-        {
-            location.end_column = location.end_column.max(value.end_column);
-            location.bytes.end = location.bytes.end.max(value.bytes.end);
-        }
-        self.location = Some(location);
+        self.location = snapshot.locate_line(object, field);
     }
 
     /// The object's namespace and name, without the former for kinds of the whole cluster.

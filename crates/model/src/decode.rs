@@ -126,6 +126,7 @@ fn document(chunk: &split::Chunk<'_>) -> Result<Option<Document>, DecodeError> {
             plain_json(text).ok_or(error)?
         }
     };
+    positions.close();
     let end = chunk.bytes_before + chunk.bytes.len();
     Ok((!decoded.value.is_null()).then_some(Document {
         decoded,

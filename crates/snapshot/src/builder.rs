@@ -13,6 +13,7 @@ use model::decode::{Document, Position};
 use model::registry::Registry;
 use model::resource::{GroupVersionKind, Text};
 use model::{Value, meta};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -352,12 +353,27 @@ pub(crate) fn name_of(files: &[Arc<str>], file: FileId) -> Arc<str> {
 
 /// Where the field at `path` of an object stands, or the innermost field around it that is there.
 pub(crate) fn locate(files: &[Arc<str>], source: &Source, path: &str) -> Location {
+    locate_both(files, source, path).0
+}
+
+/// As [`locate`], and where the value stands if the field is there itself.
+pub(crate) fn locate_both(
+    files: &[Arc<str>],
+    source: &Source,
+    path: &str,
+) -> (Location, Option<Location>) {
     let file = name_of(files, source.file);
-    let whole = join(&source.base, path);
-    match source.positions.nearest_span(&whole) {
-        Some((span, found)) if found >= source.base.len() => Location::spanning(file, span),
-        _ if source.start == Position::default() => Location::of_file(file),
-        _ => Location::at(file, source.start),
+    let whole: Cow<'_, str> = match &*source.base {
+        "" => path.into(),
+        base => join(base, path).into(),
+    };
+    match source.positions.nearest_spans(&whole) {
+        Some((span, value, found)) if found >= source.base.len() => {
+            let value = value.map(|value| Location::spanning(Arc::clone(&file), value));
+            (Location::spanning(file, span), value)
+        }
+        _ if source.start == Position::default() => (Location::of_file(file), None),
+        _ => (Location::at(file, source.start), None),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The set and its indexes.
 
-use crate::builder::{locate, name_of};
+use crate::builder::{locate, locate_both, name_of};
 use crate::kinds::{Kind, Kinds};
 use crate::object::{Object, ObjectId, Standing};
 use crate::pods::PodTemplate;
@@ -11,6 +11,7 @@ use crate::workloads::{Place, PodTemplatePath};
 use model::selector::LabelSelector;
 use model::{Value, meta};
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 /// Where the objects of a snapshot come from.
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub(crate) files: Vec<Arc<str>>,
     pub(crate) objects: Vec<Object>,
     problems: Vec<Problem>,
+    /// Where the objects of each resource are; few, so that they are looked for here first.
+    resources: Vec<Range<usize>>,
     by_namespace: BTreeMap<Arc<str>, Vec<ObjectId>>,
     by_uid: HashMap<Box<str>, ObjectId>,
     by_label: OnceLock<LabelIndex>,
@@ -57,6 +60,7 @@ impl Snapshot {
         let mut by_namespace: BTreeMap<Arc<str>, Vec<ObjectId>> = BTreeMap::new();
         let mut by_uid = HashMap::new();
         let mut templates = Vec::new();
+        let resources = resources(&objects);
         for (object, id) in objects.iter().zip((0..).map(ObjectId)) {
             if !object.namespace.is_empty() {
                 let namespace = Arc::clone(&object.namespace);
@@ -89,6 +93,7 @@ impl Snapshot {
             files,
             objects,
             problems: Vec::new(),
+            resources,
             by_namespace,
             by_uid,
             by_label: OnceLock::new(),
@@ -170,13 +175,17 @@ impl Snapshot {
 
     /// All objects of a resource, by namespace and name.
     pub fn of(&self, group: &str, plural: &str) -> &[Object] {
-        let key = |o: &Object| {
-            let (g, p, _, _) = o.order();
-            (g, p).cmp(&(group, plural))
-        };
-        let first = self.objects.partition_point(|o| key(o).is_lt());
-        let end = self.objects.partition_point(|o| key(o).is_le());
-        self.objects.get(first..end).unwrap_or_default()
+        let found = self.resources.binary_search_by(|range| {
+            let of = self
+                .objects
+                .get(range.start)
+                .map(|o| (o.group(), o.resource()));
+            of.cmp(&Some((group, plural)))
+        });
+        let range = found.ok().and_then(|at| self.resources.get(at));
+        range
+            .and_then(|range| self.objects.get(range.clone()))
+            .unwrap_or_default()
     }
 
     /// The objects of a resource in one namespace, by name.
@@ -301,6 +310,20 @@ impl Snapshot {
         Some(locate(&self.files, source, path))
     }
 
+    /// As [`locate`](Self::locate); a key whose value is on the same line stands there with it.
+    pub fn locate_line(&self, object: &Object, path: &str) -> Option<Location> {
+        let source = object.source.as_ref()?;
+        let (mut location, value) = locate_both(&self.files, source, path);
+        if let Some(value) = value
+            && value.line == location.line
+            && value.end_line == location.line
+        {
+            location.end_column = location.end_column.max(value.end_column);
+            location.bytes.end = location.bytes.end.max(value.bytes.end);
+        }
+        Some(location)
+    }
+
     /// Where the value of the field at `path` stands; `None` if it was not written.
     pub fn locate_value(&self, object: &Object, path: &str) -> Option<Location> {
         let source = object.source.as_ref()?;
@@ -348,6 +371,19 @@ impl Snapshot {
     pub fn field<'a>(object: &'a Object, path: &str) -> Option<&'a Value> {
         field(&object.value, path)
     }
+}
+
+/// The ranges of sorted objects that have the same resource.
+fn resources(objects: &[Object]) -> Vec<Range<usize>> {
+    let mut end = 0;
+    objects
+        .chunk_by(|a, b| a.is(b.group(), b.resource()))
+        .map(|chunk| {
+            let start = end;
+            end += chunk.len();
+            start..end
+        })
+        .collect()
 }
 
 /// The value at a field path.

@@ -207,56 +207,66 @@ pub(super) fn sort<'a>(
     snapshot: &Snapshot,
     settings: &Settings,
     today: Date,
-    findings: Vec<Finding<'a>>,
+    mut findings: Vec<Finding<'a>>,
 ) -> Sorted<'a> {
     let mut used = vec![false; settings.suppressions.len()];
-    let mut sorted = Sorted {
-        findings: Vec::with_capacity(findings.len()),
-        suppressed: Vec::new(),
-        notices: Vec::new(),
-    };
+    let mut notices: Vec<String> = Vec::new();
+    let mut reasons = Vec::new();
     let speaking = speaking(snapshot);
-    for finding in findings {
-        let mut excused = None;
+    let mut excuse = |finding: &Finding<'a>| -> Option<(String, Source)> {
         for (suppression, used) in settings.suppressions.iter().zip(&mut used) {
-            if suppression.fits(&finding) {
+            if suppression.fits(finding) {
                 *used = true;
                 if suppression.expires.is_none_or(|last| today <= last) {
-                    excused = Some((suppression.reason.clone(), Source::Configuration));
-                    break;
+                    return Some((suppression.reason.clone(), Source::Configuration));
                 }
             }
         }
-        if excused.is_none() && speaking.contains(&std::ptr::from_ref(finding.object)) {
-            match said_by_object(snapshot, &finding, today) {
-                Some(Word::Excused(reason, source)) => excused = Some((reason, source)),
-                Some(Word::Void(notice)) if !sorted.notices.contains(&notice) => {
-                    sorted.notices.push(notice);
+        if !speaking.contains(&std::ptr::from_ref(finding.object)) {
+            return None;
+        }
+        match said_by_object(snapshot, finding, today)? {
+            Word::Excused(reason, source) => Some((reason, source)),
+            Word::Void(notice) => {
+                if !notices.contains(&notice) {
+                    notices.push(notice);
                 }
-                _ => {}
+                None
             }
         }
-        match excused {
-            Some((reason, source)) => sorted.suppressed.push(Suppressed {
-                finding,
-                reason,
-                source,
-            }),
-            None => sorted.findings.push(finding),
-        }
-    }
+    };
+    // Mostly none is excused, and all stay where they are.
+    let excused: Vec<Finding<'a>> = findings
+        .extract_if(.., |finding| {
+            let said = excuse(finding);
+            let is_excused = said.is_some();
+            reasons.extend(said);
+            is_excused
+        })
+        .collect();
+    let suppressed = excused
+        .into_iter()
+        .zip(reasons)
+        .map(|(finding, (reason, source))| Suppressed {
+            finding,
+            reason,
+            source,
+        })
+        .collect();
     for (index, (suppression, used)) in settings.suppressions.iter().zip(used).enumerate() {
         let expired = suppression.expires.filter(|last| *last < today);
         let what = format!("suppression {index} of {}", suppression.check);
         match (used, expired) {
-            (true, Some(last)) => sorted.notices.push(format!("{what} expired on {last}")),
-            (false, _) => sorted
-                .notices
-                .push(format!("{what} excuses nothing: remove it")),
+            (true, Some(last)) => notices.push(format!("{what} expired on {last}")),
+            (false, _) => notices.push(format!("{what} excuses nothing: remove it")),
             (true, None) => {}
         }
     }
-    sorted
+    Sorted {
+        findings,
+        suppressed,
+        notices,
+    }
 }
 
 /// The objects that say anything about findings, on themselves or on their pod template: few, so

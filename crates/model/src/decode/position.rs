@@ -187,13 +187,25 @@ impl Positions {
     /// The key (or list entry) of the innermost field on the way to `path` that is there, and
     /// how many bytes of `path` lead to it: all of them if the field itself is there.
     pub fn nearest_span(&self, path: &str) -> Option<(Span, usize)> {
+        let (span, _, length) = self.nearest_spans(path)?;
+        Some((span, length))
+    }
+
+    /// As [`nearest_span`](Self::nearest_span), with the value too if the field itself is there.
+    pub fn nearest_spans(&self, path: &str) -> Option<(Span, Option<Span>, usize)> {
         let (id, rest) = self.walk(path)?;
         let node = self.get(id)?;
         let span = match node.step {
             Step::Key(_) => node.name,
             Step::Root | Step::Index(_) => node.value,
         };
-        Some((span, path.len() - rest.len()))
+        let value = rest.is_empty().then_some(node.value);
+        Some((span, value, path.len() - rest.len()))
+    }
+
+    /// Gives back the room that was kept for more fields.
+    pub(super) fn close(&mut self) {
+        self.nodes.shrink_to_fit();
     }
 
     /// Follows `path` as far as it goes; returns the last node and what is left.
@@ -233,17 +245,31 @@ fn follow<'p>(step: &Step, path: &'p str) -> Option<&'p str> {
     if let Some(bracket) = path.strip_prefix('[') {
         let after = match step {
             Step::Key(key) => bracket.strip_prefix(&**key)?,
-            Step::Index(index) => bracket.strip_prefix(&*index.to_string())?,
+            Step::Index(index) => {
+                return index_in(bracket)
+                    .filter(|(i, _)| i == index)
+                    .map(|(_, after)| after);
+            }
             Step::Root => return None,
         };
         return after.strip_prefix(']');
     }
     let Step::Key(key) = step else { return None };
-    let after = path
-        .strip_prefix('.')
-        .unwrap_or(path)
-        .strip_prefix(&**key)?;
-    (after.is_empty() || after.starts_with(['.', '['])).then_some(after)
+    let path = path.strip_prefix('.').unwrap_or(path);
+    // Most keys are told apart by where they end, which is quicker than comparing them.
+    matches!(path.as_bytes().get(key.len()), None | Some(b'.' | b'['))
+        .then(|| path.strip_prefix(&**key))
+        .flatten()
+}
+
+/// The index before the bracket that closes it, as it is written without leading zeros, and what
+/// comes after the bracket.
+fn index_in(bracket: &str) -> Option<(u32, &str)> {
+    let (digits, after) = bracket.split_once(']')?;
+    let is_canonical = digits == "0"
+        || (!digits.starts_with('0') && digits.bytes().all(|digit| digit.is_ascii_digit()));
+    let index = digits.parse().ok().filter(|_| is_canonical)?;
+    Some((index, after))
 }
 
 #[cfg(test)]

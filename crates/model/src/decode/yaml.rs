@@ -25,6 +25,7 @@ pub(super) fn parse(
         columns_before: chunk.columns_before,
         bytes: ByteCursor {
             text,
+            is_ascii: text.is_ascii(),
             before: chunk.bytes_before,
             characters: 0,
             bytes: 0,
@@ -61,6 +62,8 @@ struct Anchor {
 /// from the last place asked for costs no more than reading.
 struct ByteCursor<'a> {
     text: &'a str,
+    /// Whether characters are bytes.
+    is_ascii: bool,
     before: usize,
     characters: usize,
     bytes: usize,
@@ -69,6 +72,10 @@ struct ByteCursor<'a> {
 impl ByteCursor<'_> {
     /// The byte of the file at which the character stands that `characters` come before.
     fn of(&mut self, characters: usize) -> u32 {
+        if self.is_ascii {
+            let bytes = characters.min(self.text.len());
+            return u32::try_from(self.before + bytes).unwrap_or(u32::MAX);
+        }
         while self.characters < characters {
             let rest = self.text.get(self.bytes..).unwrap_or_default();
             let Some(next) = rest.chars().next() else {
