@@ -4,6 +4,7 @@
 
 mod always_pull_images;
 mod certificates;
+mod default_classes;
 mod default_tolerations;
 mod extended_resources;
 mod limit_ranger;
@@ -19,6 +20,7 @@ mod service_addresses;
 
 pub use always_pull_images::AlwaysPullImages;
 pub use certificates::Certificates;
+pub use default_classes::{DefaultIngressClass, DefaultStorageClass};
 pub use default_tolerations::DefaultTolerationSeconds;
 pub use extended_resources::ExtendedResourceToleration;
 pub use limit_ranger::LimitRanger;

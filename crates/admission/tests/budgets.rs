@@ -1,4 +1,4 @@
-//! `LimitRanger`, `ResourceQuota`, `RuntimeClass` and the small plugins for pods.
+//! `LimitRanger`, `ResourceQuota`, `RuntimeClass` and the small plugins.
 
 #![allow(
     clippy::expect_used,
@@ -10,8 +10,8 @@
 mod common;
 
 use admission::{
-    AlwaysPullImages, Chain, Charge, ExtendedResourceToleration, LimitRanger, Operation, Request,
-    ResourceQuota, RuntimeClass,
+    AlwaysPullImages, Chain, Charge, DefaultIngressClass, DefaultStorageClass,
+    ExtendedResourceToleration, LimitRanger, Operation, Request, ResourceQuota, RuntimeClass,
 };
 use common::{Ask, Cluster, resource};
 use model::Value;
@@ -269,4 +269,45 @@ fn images_are_always_pulled() {
         done.object["spec"]["containers"][0]["imagePullPolicy"],
         "Always"
     );
+}
+
+#[test]
+fn the_newest_default_class_is_taken() {
+    let class = |name: &str, made: &str, mark: &str, is: &str| json!({ "metadata": { "name": name, "creationTimestamp": made, "annotations": { mark: is } } });
+    let ingress = "ingressclass.kubernetes.io/is-default-class";
+    let (storage, beta) = (
+        "storageclass.kubernetes.io/is-default-class",
+        "storageclass.beta.kubernetes.io/is-default-class",
+    );
+    let (old, new) = ("2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z");
+    let cluster = Cluster::default()
+        .and("ingressclasses", class("old", old, ingress, "true"))
+        .and("ingressclasses", class("b", new, ingress, "true"))
+        .and("ingressclasses", class("a", new, ingress, "true"))
+        .and("ingressclasses", class("no", new, ingress, "false"))
+        .and("storageclasses", class("slow", old, storage, "true"))
+        .and("storageclasses", class("fast", new, beta, "true"));
+    let ingresses = resource("networking.k8s.io", "v1", "ingresses");
+    let claims = resource("", "v1", "persistentvolumeclaims");
+    let of = |object: &Value| object["spec"]["ingressClassName"].clone();
+    let run = |object: Value, cluster: &Cluster| {
+        of(&Ask::create(ingresses, object)
+            .of(&DefaultIngressClass, cluster)
+            .object)
+    };
+    assert_eq!(run(json!({ "spec": {} }), &cluster), "a");
+    assert_eq!(run(json!({ "spec": {} }), &Cluster::default()), Value::Null);
+    assert_eq!(
+        run(json!({ "spec": { "ingressClassName": "own" } }), &cluster),
+        "own"
+    );
+    let annotated =
+        json!({ "metadata": { "annotations": { "kubernetes.io/ingress.class": "x" } } });
+    assert_eq!(run(annotated, &cluster), Value::Null);
+    let claim = |spec: Value| {
+        let done = Ask::create(claims, json!({ "spec": spec })).of(&DefaultStorageClass, &cluster);
+        done.object["spec"]["storageClassName"].clone()
+    };
+    assert_eq!(claim(json!({})), "fast");
+    assert_eq!(claim(json!({ "storageClassName": "" })), "");
 }

@@ -2,9 +2,10 @@
 
 use crate::arguments::admission::AdmissionArguments;
 use admission::{
-    AlwaysPullImages, Certificates, Chain, DefaultTolerationSeconds, ExtendedResourceToleration,
-    LimitRanger, NamespaceLifecycle, NodeRestriction, Plugin, PodSecurity, PodSecurityConfig,
-    PodSecurityPolicy, Priority, ResourceQuota, RuntimeClass, ServiceAccount, ServiceAddresses,
+    AlwaysPullImages, Certificates, Chain, DefaultIngressClass, DefaultStorageClass,
+    DefaultTolerationSeconds, ExtendedResourceToleration, LimitRanger, NamespaceLifecycle,
+    NodeRestriction, Plugin, PodSecurity, PodSecurityConfig, PodSecurityPolicy, Priority,
+    ResourceQuota, RuntimeClass, ServiceAccount, ServiceAddresses,
 };
 use anyhow::{Context, Result, bail};
 use api_server::authorization::Authorizer;
@@ -91,12 +92,14 @@ pub(super) fn chain(parts: &Parts<'_>) -> Result<Chain> {
         step(Runs::ByDefault, Box::new(Priority)),
         step(Runs::ByDefault, Box::new(DefaultTolerationSeconds)),
         step(Runs::IfAsked, Box::new(ExtendedResourceToleration)),
+        step(Runs::ByDefault, Box::new(DefaultStorageClass)),
         step(Runs::ByDefault, Box::new(RuntimeClass)),
         step(
             Runs::Always,
             Box::new(ServiceAddresses::new(parts.services.0, parts.services.1)),
         ),
         step(Runs::Always, Box::new(Certificates::new(asked))),
+        step(Runs::ByDefault, Box::new(DefaultIngressClass)),
         step(
             Runs::Always,
             Box::new(EscalationCheck {
