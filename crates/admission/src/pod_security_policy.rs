@@ -86,10 +86,11 @@ fn concerns(request: &Request<'_>) -> bool {
     let part = matches!(request.subresource, "" | "ephemeralcontainers");
     let write = matches!(request.operation, Operation::Create | Operation::Update);
     // Whoever may delete a pod may also change what holds its deletion back.
-    let is_clerical = request
-        .old_object
-        .is_some_and(|old| differs_in_ownership_only(&request.object, old));
-    pod && part && write && !is_clerical
+    let is_clerical = || {
+        let old = request.old_object;
+        old.is_some_and(|old| differs_in_ownership_only(&request.object, old))
+    };
+    pod && part && write && !is_clerical()
 }
 
 /// Whether nothing differs but owners and finalizers.
