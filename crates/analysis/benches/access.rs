@@ -131,6 +131,7 @@ fn access(c: &mut Criterion) {
                 to: "secret/ns-0/gold".parse().expect("a goal"),
                 max_length: None,
                 most: 20,
+                policies_in_force: None,
             };
             c.bench_function(&format!("paths, {count} subjects, from {from}"), |b| {
                 b.iter(|| find(black_box(&cluster), &query, &|_| true));

@@ -14,6 +14,7 @@ mod dot;
 mod expand;
 mod holdings;
 mod network;
+mod policing;
 mod powers;
 mod query;
 mod state;
@@ -22,6 +23,7 @@ mod world;
 
 pub use dot::dot;
 pub(crate) use dot::quoted;
+pub use policing::are_policies_in_force;
 pub use query::{From, Goal, QueryError};
 pub use world::AdmitsPrivileged;
 
@@ -49,6 +51,9 @@ pub struct Query {
     pub max_length: Option<u32>,
     /// How many paths are listed at most.
     pub most: usize,
+    /// Whether pods are held to PodSecurityPolicies; unless it is said, [`are_policies_in_force`]
+    /// says it.
+    pub policies_in_force: Option<bool>,
 }
 
 /// The ways that there are.
@@ -147,7 +152,10 @@ pub fn find(
     query: &Query,
     admits_privileged: &AdmitsPrivileged<'_>,
 ) -> Result<Paths, QueryError> {
-    let mut world = World::of(snapshot, admits_privileged);
+    let is_policed = query
+        .policies_in_force
+        .unwrap_or_else(|| are_policies_in_force(snapshot));
+    let mut world = World::of(snapshot, admits_privileged, is_policed);
     let starts = query.from.states(&mut world, &query.groups)?;
     query.to.prepare(&mut world);
     let begun: HashSet<State> = starts.iter().cloned().collect();

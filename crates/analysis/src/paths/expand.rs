@@ -1,6 +1,7 @@
 //! Which edges leave a state.
 
 use super::holdings::{HeldRole, Holding, settled};
+use super::policing::Policing;
 use super::powers::Power;
 use super::state::{Edge, Name, Need, Scope, State};
 use super::together;
@@ -46,7 +47,7 @@ impl World<'_> {
             State::NamespaceAdmin(namespace) => {
                 let scope = || Some(Name::clone(namespace));
                 let text = |what: &str| format!("{what} namespace {namespace}");
-                vec![
+                let mut edges = vec![
                     Edge::new(State::Secrets(scope()), "admin", text("reads secrets of")),
                     Edge::new(State::Accounts(scope()), "admin", text("gets tokens in")),
                     Edge::new(State::MakesPods(scope()), "admin", text("creates a pod in")),
@@ -55,7 +56,15 @@ impl World<'_> {
                         "admin",
                         text("runs commands in pods of"),
                     ),
-                ]
+                ];
+                // Everything is to use every policy too.
+                let is_open = |policing: &Policing| !policing.opening.is_empty();
+                if self.unguarded.contains(namespace) && self.policing.as_ref().is_some_and(is_open)
+                {
+                    let text = text("creates a privileged pod, which a policy admits, in");
+                    edges.push(Edge::new(State::AnyNode, "admin", text));
+                }
+                edges
             }
             State::ClusterAdmin => vec![
                 Edge::new(State::Secrets(None), "admin", "reads every secret"),
@@ -217,11 +226,12 @@ impl World<'_> {
                     }
                 }
             }
-            Power::CreatePods => push(
-                State::MakesPods(scope()),
-                "create-pod",
-                format!("creates a pod in {place} {may}"),
-            ),
+            Power::CreatePods => {
+                let text = format!("creates a pod in {place} {may}");
+                for edge in self.making_pods(&holding.scope, "create-pod", text) {
+                    edges.push(edge);
+                }
+            }
             Power::ChangeWorkloads => {
                 for namespace in self.within(&holding.scope) {
                     let objects =
@@ -232,11 +242,9 @@ impl World<'_> {
                         Some(name) => objects.iter().find(|o| *o.name() == **name),
                     };
                     if let Some(object) = object {
-                        push(
-                            State::MakesPods(Some(Name::clone(namespace))),
-                            "change-workload",
-                            format!("changes the pods of {} {may}", object.title()),
-                        );
+                        let text = format!("changes the pods of {} {may}", object.title());
+                        let scope = Some(Name::clone(namespace));
+                        edges.extend(self.making_pods(&scope, "change-workload", text));
                     }
                 }
             }
@@ -339,11 +347,22 @@ impl World<'_> {
         }
         if power == Power::Debug {
             let mut into = self.within(&holding.scope).into_iter();
-            let unguarded =
-                into.find(|n| self.unguarded.contains(*n) && self.pods.contains_key(*n));
-            if let Some(namespace) = unguarded {
+            let opening = |namespace: &Name| match &self.policing {
+                None => Some(None),
+                Some(policing) => {
+                    let opening = policing.by_accounts(namespace).opening;
+                    (!opening.is_empty()).then_some(Some(opening))
+                }
+            };
+            let unguarded = into.find_map(|n| {
+                let is_open = self.unguarded.contains(n) && self.pods.contains_key(n);
+                is_open.then(|| Some((n, opening(n)?)))?
+            });
+            if let Some((namespace, opening)) = unguarded {
                 let text = format!("adds a privileged container to a pod of {namespace} {may}");
-                edges.push(Edge::new(State::AnyNode, technique, text).uncertain());
+                let mut edge = Edge::new(State::AnyNode, technique, text).uncertain();
+                edge.needs.extend(opening);
+                edges.push(edge);
             }
         }
     }
@@ -384,10 +403,43 @@ impl World<'_> {
             "that runs as the account",
         ));
         if self.unguarded.contains(namespace) {
-            let text = "that is privileged, which pod security admits there";
-            edges.push(Edge::passing(State::AnyNode, text));
+            match &self.policing {
+                None => {
+                    let text = "that is privileged, which pod security admits there";
+                    edges.push(Edge::passing(State::AnyNode, text));
+                }
+                Some(policing) => {
+                    let opening = policing.by_accounts(namespace).opening;
+                    if !opening.is_empty() {
+                        let text =
+                            "that is privileged, which an account there may use a policy for";
+                        let mut edge = Edge::passing(State::AnyNode, text);
+                        edge.needs.push(opening);
+                        edges.push(edge);
+                    }
+                }
+            }
         }
         edges
+    }
+
+    /// The edges to new pods of a scope, of somebody who may make them: where policies are in
+    /// force, those of namespaces with an account that may use one.
+    fn making_pods(&self, scope: &Scope, technique: &'static str, text: String) -> Vec<Edge> {
+        let Some(policing) = &self.policing else {
+            return vec![Edge::new(State::MakesPods(scope.clone()), technique, text)];
+        };
+        let admitting = |namespace: &&Name| policing.by_accounts(namespace).admitting;
+        self.within(scope)
+            .into_iter()
+            .filter(|namespace| !admitting(namespace).is_empty())
+            .map(|namespace| {
+                let to = State::MakesPods(Some(Name::clone(namespace)));
+                let mut edge = Edge::new(to, technique, text.clone());
+                edge.needs.push(admitting(&namespace));
+                edge
+            })
+            .collect()
     }
 
     fn of_pod(&self, id: ObjectId) -> Vec<Edge> {

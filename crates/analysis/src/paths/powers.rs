@@ -215,6 +215,14 @@ static QUESTIONS: &[Question] = &[
         "podsecuritypolicies",
         "",
     ),
+    // Upstream asks for both groups.
+    ask(
+        Power::UsePolicy,
+        &["use"],
+        "extensions",
+        "podsecuritypolicies",
+        "",
+    ),
 ];
 
 /// All questions: of what makes pods one for each built-in kind, and for each custom one that is

@@ -22,6 +22,7 @@ fn ask(snapshot: &Snapshot, from: &str, to: &str) -> Paths {
         to: to.parse().unwrap(),
         max_length: None,
         most: 100,
+        policies_in_force: None,
     };
     let guarded = |namespace: &str| {
         !snapshot
@@ -535,4 +536,118 @@ proptest! {
             }
         }
     }
+}
+
+/// A policy that allows privileged pods or does not.
+fn policy(name: &str, privileged: bool) -> Value {
+    let any = json!({"rule": "RunAsAny"});
+    json!({
+        "apiVersion": "policy/v1beta1",
+        "kind": "PodSecurityPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "privileged": privileged, "volumes": ["secret"], "runAsUser": any, "seLinux": any,
+            "fsGroup": any, "supplementalGroups": any,
+        },
+    })
+}
+
+fn use_of(names: &[&str]) -> Value {
+    json!([{
+        "verbs": ["use"], "apiGroups": ["policy"], "resources": ["podsecuritypolicies"],
+        "resourceNames": names,
+    }])
+}
+
+/// As `ask`, where policies are in force or are not.
+fn ask_policed(snapshot: &Snapshot, from: &str, to: &str, in_force: Option<bool>) -> Paths {
+    let query = Query {
+        from: from.parse().unwrap(),
+        groups: Vec::new(),
+        to: to.parse().unwrap(),
+        max_length: None,
+        most: 100,
+        policies_in_force: in_force,
+    };
+    find(snapshot, &query, &|_| true).unwrap()
+}
+
+#[test]
+fn policies_in_force_limit_who_makes_pods() {
+    const ROBOT: &str = "serviceaccount/app/robot";
+    let mut objects = cluster();
+    objects.extend([policy("plain", false), policy("wide", true)]);
+    objects.extend(granted("maker", "app", rule(&["create"], "", &["pods"])));
+    let ways = |objects: &[Value], to: &str, in_force| {
+        let snapshot = snapshot(objects.to_vec());
+        let found = ask_policed(&snapshot, ROBOT, to, in_force);
+        found.paths.first().map(|path| path.steps[0].because.len())
+    };
+    // Of manifests nothing says that policies are in force.
+    assert_eq!(ways(&objects, "node/*", None), Some(2));
+    assert_eq!(ways(&objects, "secret/app/gold", Some(false)), Some(2));
+    // Where they are, nobody may use one.
+    assert_eq!(ways(&objects, "node/*", Some(true)), None);
+    assert_eq!(ways(&objects, "secret/app/gold", Some(true)), None);
+    // The plain one admits a pod with the secret, and none that gets to the node. The grant of its
+    // use is a part of the step.
+    objects.extend(granted("use-plain", "app", use_of(&["plain"])));
+    assert_eq!(ways(&objects, "secret/app/gold", Some(true)), Some(4));
+    assert_eq!(ways(&objects, "node/*", Some(true)), None);
+    objects.extend(granted("use-wide", "app", use_of(&["wide"])));
+    let found = ask_policed(&snapshot(objects.clone()), ROBOT, "node/*", Some(true));
+    let step = &found.paths[0].steps[0];
+    assert_eq!(step.technique, "create-pod");
+    let bindings: Vec<&str> = step
+        .because
+        .iter()
+        .filter(|citation| citation.kind == "RoleBinding")
+        .map(|citation| citation.name.as_str())
+        .collect();
+    assert!(bindings.contains(&"maker") && bindings.contains(&"use-wide"));
+    // To take away either is enough.
+    assert_eq!(found.cut.grants.len(), 1, "{:?}", found.cut);
+}
+
+#[test]
+fn workloads_need_an_account_that_may_use_a_policy() {
+    const BOSS: &str = "user/maker";
+    let mut objects = cluster();
+    objects.push(policy("wide", true));
+    for (name, rules) in [
+        ("deployer", rule(&["create"], "apps", &["deployments"])),
+        ("use-wide", use_of(&["wide"])),
+    ] {
+        let [role, mut binding] = granted(name, "app", rules);
+        binding["subjects"] = json!([{
+            "kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "maker",
+        }]);
+        objects.extend([role, binding]);
+    }
+    let asked = |objects: &[Value]| {
+        let snapshot = snapshot(objects.to_vec());
+        ask_policed(&snapshot, BOSS, "node/*", Some(true))
+            .paths
+            .len()
+    };
+    // The user may use it, and the controller that creates the pods may not.
+    assert_eq!(asked(&objects), 0);
+    objects.extend(granted("use-wide-too", "app", use_of(&["wide"])));
+    assert_eq!(asked(&objects), 1);
+}
+
+#[test]
+fn pods_show_that_policies_are_in_force() {
+    let mut objects = cluster();
+    assert!(!are_policies_in_force(&snapshot(objects.clone())));
+    objects.push(json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "admitted", "namespace": "app",
+            "annotations": {"kubernetes.io/psp": "wide"},
+        },
+        "spec": {"containers": [{"name": "c", "image": "i"}]},
+    }));
+    assert!(are_policies_in_force(&snapshot(objects)));
 }

@@ -86,7 +86,52 @@ pub(crate) fn edges(world: &World<'_>, holdings: &[&Holding], roles: &[&HeldRole
     escalations(&all, roles, &mut edges);
     bindings(world, &all, &mut edges);
     certificates(&all, &mut edges);
+    policies(world, &all, &mut edges);
     edges
+}
+
+/// Who may use a policy may create the pods that it admits: pods themselves, as those of workloads
+/// are made by controllers.
+fn policies(world: &World<'_>, all: &Together<'_>, edges: &mut Vec<Edge>) {
+    let Some(policing) = &world.policing else {
+        return;
+    };
+    for scope in all.scopes([Power::CreatePods, Power::UsePolicy]) {
+        let within = |h: &&Holding| h.scope.is_none() || h.scope == scope;
+        let create: Vec<Need> = all
+            .of(Power::CreatePods)
+            .filter(|h| h.held.question.resource == "pods")
+            .filter(within)
+            .filter_map(|h| h.need)
+            .collect();
+        let using = |policies: &BTreeSet<Name>| -> Vec<Need> {
+            all.of(Power::UsePolicy)
+                .filter(within)
+                .filter(|h| match &h.held.name {
+                    None => !policies.is_empty(),
+                    Some(name) => policies.contains(name),
+                })
+                .filter_map(|h| h.need)
+                .collect()
+        };
+        let (place, is_unguarded) = match &scope {
+            None => ("any namespace".to_owned(), !world.unguarded.is_empty()),
+            Some(namespace) => (
+                format!("namespace {namespace}"),
+                world.unguarded.contains(namespace),
+            ),
+        };
+        let text = format!("creates a pod in {place} (create pods, use of a policy)");
+        let needs = [create.clone(), using(&policing.admitting)];
+        let to = State::MakesPods(scope.clone());
+        edges.extend(all_of(to, "create-pod", text, needs));
+        if is_unguarded {
+            let text =
+                format!("creates a privileged pod in {place} (create pods, use of a policy)");
+            let needs = [create, using(&policing.opening)];
+            edges.extend(all_of(State::AnyNode, "create-pod", text, needs));
+        }
+    }
 }
 
 /// A request that impersonates a group impersonates a user too.

@@ -1,6 +1,7 @@
 //! The objects that edges lead over, sorted for it.
 
 use super::holdings::Holdings;
+use super::policing::Policing;
 use super::state::{Name, Scope};
 use model::{Value, meta};
 use snapshot::{Object, ObjectId, PodTemplate, Snapshot};
@@ -20,8 +21,10 @@ pub(crate) struct Pod<'a> {
 pub(crate) struct World<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) holdings: Holdings,
-    /// Namespaces that admit privileged pods.
+    /// Namespaces whose labels admit privileged pods.
     pub(crate) unguarded: BTreeSet<Name>,
+    /// What PodSecurityPolicies leave of the power to create pods, if they are in force.
+    pub(crate) policing: Option<Policing>,
     pub(crate) namespaces: BTreeSet<Name>,
     /// Names by namespace.
     pub(crate) accounts: BTreeMap<Name, BTreeSet<Name>>,
@@ -34,12 +37,17 @@ pub(crate) struct World<'a> {
 
 impl<'a> World<'a> {
     /// Sorts the objects of a snapshot.
-    pub(crate) fn of(snapshot: &'a Snapshot, admits: &AdmitsPrivileged<'_>) -> Self {
+    pub(crate) fn of(
+        snapshot: &'a Snapshot,
+        admits: &AdmitsPrivileged<'_>,
+        is_policed: bool,
+    ) -> Self {
         let namespaces: BTreeSet<Name> = snapshot.namespaces().map(Name::from).collect();
         let mut world = Self {
             snapshot,
             holdings: Holdings::of(snapshot),
             unguarded: namespaces.iter().filter(|n| admits(n)).cloned().collect(),
+            policing: None,
             namespaces,
             accounts: names(snapshot.of("", "serviceaccounts")),
             secrets: names(snapshot.of("", "secrets")),
@@ -51,6 +59,10 @@ impl<'a> World<'a> {
                 .collect(),
             further_groups: BTreeMap::new(),
         };
+        if is_policed {
+            let policing = Policing::of(snapshot, &world.holdings, &world.accounts);
+            world.policing = Some(policing);
+        }
         // What a controller made is in the snapshot too, if it is one of a cluster: of a
         // workload and its pods, the pods count.
         let mut makers: BTreeSet<ObjectId> = BTreeSet::new();

@@ -41,11 +41,26 @@ pub(crate) struct Arguments {
     /// How many paths are listed at most
     #[arg(long, value_name = "COUNT", default_value_t = 20)]
     limit: usize,
+    /// Whether pods are held to PodSecurityPolicies: auto means yes if some pod carries the name of
+    /// the policy that admitted it
+    #[arg(long, value_enum, value_name = "WHETHER", default_value_t = Policing::Auto)]
+    psp: Policing,
     #[command(flatten)]
     input: InputArguments,
     /// How the answer is written
     #[arg(short, long, value_enum, value_name = "FORM", default_value_t = Form::Human)]
     output: Form,
+}
+
+/// Whether pods are held to PodSecurityPolicies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Policing {
+    /// As far as can be seen
+    Auto,
+    /// They are
+    On,
+    /// They are not
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -72,6 +87,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         to: arguments.to.clone(),
         max_length: arguments.max_length,
         most: arguments.limit,
+        policies_in_force: match arguments.psp {
+            Policing::Auto => None,
+            Policing::On => Some(true),
+            Policing::Off => Some(false),
+        },
     };
     let snapshot = &input.snapshot;
     let admits = |namespace: &str| admits_privileged(snapshot, namespace);

@@ -60,6 +60,7 @@ pub(super) fn ways(snapshot: &Snapshot) -> Vec<Way> {
                 to,
                 max_length: None,
                 most: MOST,
+                policies_in_force: None,
             };
             // These questions name no object that could be missing.
             let found = paths::find(snapshot, &query, &admits).ok()?;
