@@ -152,7 +152,7 @@ pub fn run(
     }
     let report = audit::run(&state.snapshot, options.audit);
     let left = count(&report.findings);
-    let refused = propose::all(&state.snapshot, &report, options)
+    let refused = propose::all(&state.snapshot, &report, options.level)
         .into_iter()
         .flat_map(|(findings, decision)| {
             let reason = match decision {
@@ -170,9 +170,7 @@ pub fn run(
     let pods = pod_levels(&old_levels, &state.snapshot, options.level);
     let notices = report.notices;
     let mut repairs = state.repairs;
-    for repair in &mut repairs {
-        repair.location = locate(&state.snapshot, repair);
-    }
+    locate(&state.snapshot, &mut repairs);
     Fixed {
         texts: state.texts,
         repairs,
@@ -204,7 +202,7 @@ impl State {
         options: Options<'_>,
     ) -> bool {
         let report = audit::run(&self.snapshot, options.audit);
-        let mut proposals: Vec<Proposal<'_>> = propose::all(&self.snapshot, &report, options)
+        let mut proposals: Vec<Proposal<'_>> = propose::all(&self.snapshot, &report, options.level)
             .into_iter()
             .filter_map(|(_, decision)| match decision {
                 Decision::Repair(proposal) => Some(proposal),
@@ -393,14 +391,14 @@ fn pod_levels(old: &[(Named, Level)], snapshot: &Snapshot, asked: Option<Level>)
         .collect()
 }
 
-/// Where a repaired field stands now.
-fn locate(snapshot: &Snapshot, repair: &Repair) -> Option<Location> {
-    let named = &repair.object;
-    let object = snapshot.written().find(|object| {
-        object.group() == named.group
-            && object.kind.kind == named.kind
-            && object.namespace() == named.namespace
-            && object.name() == named.name
-    })?;
-    snapshot.locate(object, &repair.field)
+/// Finds out where the repaired fields stand now.
+fn locate(snapshot: &Snapshot, repairs: &mut [Repair]) {
+    let objects: HashMap<Named, &snapshot::Object> = snapshot
+        .written()
+        .map(|object| (Named::of(object), object))
+        .collect();
+    for repair in repairs {
+        let object = objects.get(&repair.object);
+        repair.location = object.and_then(|object| snapshot.locate(object, &repair.field));
+    }
 }

@@ -174,7 +174,7 @@ impl<'t> Layout<'t> {
         }
         let last = last.ok_or(Refusal::Layout)?;
         // The dash is what comes before the entry.
-        let head = self.part(0..last.span.start).trim_end();
+        let head = self.part(0..self.start(last)?).trim_end();
         let dash = head.strip_suffix('-').ok_or(Refusal::Layout)?.len();
         let indent = self.block_indent(dash)?;
         let at = self.end_of_line(self.end(id)?)?;
@@ -288,6 +288,33 @@ impl<'t> Layout<'t> {
             }
         }
         None
+    }
+
+    /// Where a node begins: of a block scalar, where its header stands.
+    fn start(&self, node: &Node) -> Result<usize, Refusal> {
+        let is_block = matches!(
+            node.kind,
+            Kind::Scalar {
+                style: ScalarStyle::Literal | ScalarStyle::Folded,
+                ..
+            }
+        );
+        if !is_block {
+            return Ok(node.span.start);
+        }
+        let head = self.part(0..node.span.start).trim_end();
+        let line = head.rfind('\n').map_or(0, |newline| newline + 1);
+        let is_header = |at: usize| {
+            let rest = self.part(at + 1..head.len());
+            let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || "+-".contains(c));
+            rest.trim_start().is_empty() || rest.trim_start().starts_with('#')
+        };
+        self.part(line..head.len())
+            .char_indices()
+            .filter(|(_, c)| matches!(c, '|' | '>'))
+            .map(|(at, _)| line + at)
+            .find(|at| is_header(*at))
+            .ok_or(Refusal::Layout)
     }
 
     /// Where the last character of a node stands, and of all that is in it.

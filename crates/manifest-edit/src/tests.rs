@@ -159,7 +159,7 @@ fn nulls_and_empty_mappings_get_values() {
         );
     }
     assert_eq!(
-        refused("s: {\n  # c\n}\n", set("s.b", json!(1))),
+        refused("s: {\n  # c\n  }\n", set("s.b", json!(1))),
         Refusal::Layout
     );
     assert_eq!(refused("l:\n- \n", set("l.0.b", json!(1))), Refusal::Layout);
@@ -239,6 +239,9 @@ fn scalars_are_replaced_in_their_quotes() {
     for (text, new) in [
         ("v: a/b # c\n", "v: a/v1 # c\n"),
         ("v: 'a/b'\n", "v: 'a/v1'\n"),
+        ("v: 'a''b'  # c\n", "v: 'a/v1'  # c\n"),
+        ("v: \"a\\\"b\" # c\n", "v: \"a/v1\" # c\n"),
+        ("{v: \"a\" # c\n }\n", "{v: \"a/v1\" # c\n }\n"),
         ("v: \"a/b\"\n", "v: \"a/v1\"\n"),
         ("{\"v\":\"a/b\",\"w\":1}", "{\"v\":\"a/v1\",\"w\":1}"),
         ("v:   a/b   \nw: 1\n", "v:   a/v1   \nw: 1\n"),

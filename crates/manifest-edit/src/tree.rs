@@ -92,13 +92,16 @@ impl Tree {
                 Event::DocumentEnd | Event::StreamEnd => break,
                 Event::MappingEnd | Event::SequenceEnd => {
                     let (id, _) = open.pop()?;
+                    let from = tree.last_end(id)?;
                     let node = tree.nodes.get_mut(id)?;
                     let bracket = match node.kind {
                         Kind::Mapping { is_flow: true, .. } => '}',
                         Kind::List { is_flow: true, .. } => ']',
                         _ => continue,
                     };
-                    node.span.end = closing(text, span.start, bracket)?;
+                    // The parser's own span may be that of a comma or comment before the bracket.
+                    let end = closing(text, from, bracket);
+                    node.span.end = end.or_else(|| closing(text, span.start, bracket))?;
                     continue;
                 }
                 Event::Alias(anchor) => {
@@ -119,6 +122,11 @@ impl Tree {
                     let items = Vec::new();
                     (Kind::List { is_flow, items }, anchor, tag.is_some())
                 }
+            };
+            // The parser counts comments after a quote to the text before.
+            let span = match &kind {
+                Kind::Scalar { style, .. } => unquoted(text, span, *style),
+                _ => span,
             };
             let opens = matches!(kind, Kind::Mapping { .. } | Kind::List { .. });
             let id = tree.nodes.len();
@@ -165,6 +173,23 @@ impl Tree {
             _ => false,
         };
         Some(tree)
+    }
+
+    /// Where the last that is written in a flow collection ends; its own bracket is not known yet.
+    fn last_end(&self, id: Id) -> Option<usize> {
+        let node = self.get(id)?;
+        let (key_end, last) = match &node.kind {
+            Kind::Mapping { entries, .. } => match entries.last() {
+                Some(last) => (last.key_span.end, Some(last.value)),
+                None => (0, None),
+            },
+            Kind::List { items, .. } => (0, items.last().copied()),
+            _ => return None,
+        };
+        let last_end = last.and_then(|id| self.get(id)).map_or(0, |n| n.span.end);
+        // Of the parser's span only the beginning is the bracket: comments may follow in it.
+        let open = node.span.start + 1;
+        Some(open.max(key_end).max(last_end))
     }
 
     pub(crate) fn get(&self, id: Id) -> Option<&Node> {
@@ -214,8 +239,33 @@ impl Tree {
     }
 }
 
-/// The place after the closing bracket of a flow collection, whose last entry, and a comma after
-/// it, end before `from`, or with a comma there.
+/// The bytes of a scalar: of one in quotes, up to the closing one.
+fn unquoted(text: &str, span: Range<usize>, style: ScalarStyle) -> Range<usize> {
+    let Some(inside) = text.get(span.start + 1..span.end) else {
+        return span;
+    };
+    let is_double = match style {
+        ScalarStyle::DoubleQuoted => true,
+        ScalarStyle::SingleQuoted => false,
+        _ => return span,
+    };
+    let mut chars = inside.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let is_escape = match (c, is_double) {
+            ('\\', true) => true,
+            ('\'', false) => chars.peek().is_some_and(|(_, next)| *next == '\''),
+            _ => false,
+        };
+        if is_escape {
+            chars.next();
+        } else if c == if is_double { '"' } else { '\'' } {
+            return span.start..span.start + 1 + at + 1;
+        }
+    }
+    span
+}
+
+/// The place after the closing bracket of a flow collection whose last entry ends at `from`.
 fn closing(text: &str, from: usize, bracket: char) -> Option<usize> {
     let mut in_comment = false;
     for (at, c) in text.get(from..)?.char_indices() {
@@ -223,7 +273,8 @@ fn closing(text: &str, from: usize, bracket: char) -> Option<usize> {
             '\n' => in_comment = false,
             _ if in_comment => {}
             '#' => in_comment = true,
-            ',' | ' ' | '\t' | '\r' => {}
+            // The colon is that of a key without a value.
+            ',' | ':' | ' ' | '\t' | '\r' => {}
             _ if c == bracket => return Some(from + at + 1),
             _ => return None,
         }

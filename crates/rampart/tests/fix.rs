@@ -200,6 +200,10 @@ fn apply(cluster: &Cluster, kubectl: &Kubectl<'_>, level: &[&str], server_side: 
     }
     let pods = kubectl.ok(&["get", "pods", "-A", "-o", "name"]);
     assert_eq!(pods.lines().count(), 7, "{pods}");
+    if !level.is_empty() {
+        let refused = kubectl.fails(&["run", "plain", "--image=nginx"]);
+        assert!(refused.contains("restricted"), "{refused}");
+    }
     // What the cluster holds now keeps to the level that the report says.
     let reached = if level.is_empty() {
         "baseline"

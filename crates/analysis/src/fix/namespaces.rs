@@ -10,7 +10,7 @@ use snapshot::Standing;
 const LABELS: &str = "pod-security.kubernetes.io";
 
 /// RMP-NS-003: a namespace enforces the level that all its pods keep to.
-pub(super) fn level<'a>(s: &Situation<'a, '_>, finding: &Finding<'a>) -> Decision<'a> {
+pub(super) fn level<'a>(s: &Situation<'a>, finding: &Finding<'a>) -> Decision<'a> {
     let namespace = finding.object;
     let labels = meta::labels(&namespace.value);
     if labels.contains_key(format!("{LABELS}/enforce-version").as_str()) {

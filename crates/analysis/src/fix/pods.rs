@@ -1,13 +1,12 @@
 //! Repairs of pods.
 
 use super::propose::{Decision, Proposal, Situation};
-use crate::checks;
 use crate::finding::Finding;
 use manifest_edit::Change;
 use model::{Value, meta};
 use pod_security::Level;
 use rbac::object::{GROUP, Subject};
-use snapshot::{Container, PodTemplate, Standing};
+use snapshot::{Container, Object, PodTemplate, Snapshot, Standing};
 
 /// The container that a finding's field is in.
 fn container<'a>(template: PodTemplate<'a>, field: &str) -> Option<Container<'a>> {
@@ -32,7 +31,7 @@ fn repair<'a>(proposal: Option<Proposal<'a>>, finding: &Finding<'a>) -> Decision
 }
 
 /// The template that a finding is about.
-fn template<'a>(s: &Situation<'a, '_>, finding: &Finding<'a>) -> Option<PodTemplate<'a>> {
+fn template<'a>(s: &Situation<'a>, finding: &Finding<'a>) -> Option<PodTemplate<'a>> {
     s.snapshot.pod_template(finding.object)
 }
 
@@ -48,7 +47,7 @@ fn adds_sys_admin(container: &Container<'_>) -> bool {
 }
 
 /// RMP-POD-004.
-pub(super) fn escalation<'a>(s: &Situation<'a, '_>, finding: &Finding<'a>) -> Decision<'a> {
+pub(super) fn escalation<'a>(s: &Situation<'a>, finding: &Finding<'a>) -> Decision<'a> {
     let found = template(s, finding).and_then(|t| container(t, &finding.field));
     let Some(container) = found else {
         return Decision::unclear(NO_POD);
@@ -79,7 +78,7 @@ pub(super) fn escalation<'a>(s: &Situation<'a, '_>, finding: &Finding<'a>) -> De
 }
 
 /// RMP-POD-005.
-pub(super) fn capabilities<'a>(s: &Situation<'a, '_>, finding: &Finding<'a>) -> Decision<'a> {
+pub(super) fn capabilities<'a>(s: &Situation<'a>, finding: &Finding<'a>) -> Decision<'a> {
     let found = template(s, finding).and_then(|t| container(t, &finding.field));
     let Some(container) = found else {
         return Decision::unclear(NO_POD);
@@ -115,43 +114,63 @@ pub(super) fn capabilities<'a>(s: &Situation<'a, '_>, finding: &Finding<'a>) -> 
 }
 
 /// RMP-POD-003.
-pub(super) fn may_run_as_root<'a>(s: &Situation<'a, '_>, finding: &Finding<'a>) -> Decision<'a> {
+pub(super) fn may_run_as_root<'a>(s: &Situation<'a>, finding: &Finding<'a>) -> Decision<'a> {
     if !s.asks_for(Level::Restricted) {
         return Decision::unclear(
             "the image decides as whom it runs, and may not start otherwise: --level restricted \
              says that it does not need root",
         );
     }
+    let why = "the level that was asked for demands it; an image whose user is root will not start";
+    non_root(s, finding, why)
+}
+
+/// RMP-POD-008.
+pub(super) fn not_held<'a>(s: &Situation<'a>, finding: &Finding<'a>) -> Decision<'a> {
+    let why = "the user that is set is not root, so that nothing changes until somebody sets root";
+    non_root(s, finding, why)
+}
+
+/// Sets runAsNonRoot for the pod if none of the containers that take it over may need root, else
+/// for the container.
+fn non_root<'a>(s: &Situation<'a>, finding: &Finding<'a>, why: &str) -> Decision<'a> {
     let Some(template) = template(s, finding) else {
         return Decision::unclear(NO_POD);
     };
-    non_root(template, finding.field.clone(), finding.container)
-        .map_or_else(|| Decision::unclear(NO_POD), Decision::Repair)
-}
-
-/// Sets runAsNonRoot: where it says false, else for the pod, unless one of its containers is root
-/// by its own word.
-fn non_root<'a>(
-    template: PodTemplate<'a>,
-    field: String,
-    container: Option<&'a str>,
-) -> Option<Proposal<'a>> {
-    let is_written = snapshot::Snapshot::field(template.owner, &field).is_some();
-    let has_root = template.containers().any(|c| user(&c) == Some(0));
-    let is_own = is_written || has_root;
-    let field = if is_own {
-        field
-    } else {
-        template.field("securityContext.runAsNonRoot")
+    if template.containers().any(|c| is_true(&c, "privileged")) {
+        return Decision::unclear("the pod has a privileged container, which may be for root");
+    }
+    let of_pod = template.field("securityContext.runAsNonRoot");
+    let has_own = |c: &Container<'_>| {
+        let own = meta::at(c.value, &["securityContext", "runAsNonRoot"]);
+        own.is_some_and(|value| !value.is_null())
     };
-    let why = "the level that was asked for demands it; an image whose user is root will not start";
+    let heirs_can = template
+        .containers()
+        .filter(|c| !has_own(c))
+        .all(|c| match user(&c) {
+            Some(user) => user > 0,
+            None => s.asks_for(Level::Restricted),
+        });
+    let is_own =
+        Snapshot::field(template.owner, &finding.field).is_some_and(|value| !value.is_null());
+    let field = if finding.field == of_pod && !heirs_can {
+        return Decision::unclear("a container that takes it over from the pod may need root");
+    } else if heirs_can && !is_own {
+        of_pod.clone()
+    } else {
+        finding.field.clone()
+    };
+    let container = finding.container.filter(|_| field != of_pod);
     let change = Change::Set(true.into());
-    Proposal::new("RMP-POD-003", template.owner, field, change, why)
-        .map(|proposal| proposal.in_container(container.filter(|_| is_own)))
+    match Proposal::new(finding.check.id, finding.object, field, change, why) {
+        Some(proposal) => Decision::Repair(proposal.in_container(container)),
+        None => Decision::unclear(NO_FILE),
+    }
 }
 
 /// RMP-ISO-001.
-pub(super) fn seccomp_off<'a>(s: &Situation<'a, '_>, finding: &Finding<'a>) -> Decision<'a> {
+pub(super) fn seccomp_off<'a>(s: &Situation<'a>, finding: &Finding<'a>) -> Decision<'a> {
     if !s.asks_for(Level::Baseline) {
         return Decision::unclear("somebody wrote that it shall be unconfined");
     }
@@ -170,7 +189,7 @@ pub(super) fn seccomp_off<'a>(s: &Situation<'a, '_>, finding: &Finding<'a>) -> D
 }
 
 /// RMP-ISO-002.
-pub(super) fn seccomp_missing<'a>(s: &Situation<'a, '_>, finding: &Finding<'a>) -> Decision<'a> {
+pub(super) fn seccomp_missing<'a>(s: &Situation<'a>, finding: &Finding<'a>) -> Decision<'a> {
     let Some(template) = template(s, finding) else {
         return Decision::unclear(NO_POD);
     };
@@ -195,7 +214,7 @@ pub(super) fn seccomp_missing<'a>(s: &Situation<'a, '_>, finding: &Finding<'a>) 
 }
 
 /// RMP-SA-001.
-pub(super) fn token<'a>(s: &Situation<'a, '_>, finding: &Finding<'a>) -> Decision<'a> {
+pub(super) fn token<'a>(s: &Situation<'a>, finding: &Finding<'a>) -> Decision<'a> {
     let Some(template) = template(s, finding) else {
         return Decision::unclear(NO_POD);
     };
@@ -203,7 +222,7 @@ pub(super) fn token<'a>(s: &Situation<'a, '_>, finding: &Finding<'a>) -> Decisio
         return Decision::unclear("somebody wrote that it shall have the token");
     }
     let namespace = template.namespace();
-    if let Some(binding) = binding_of_default(s, namespace) {
+    if let Some(binding) = s.binding_of_default(namespace) {
         return Decision::unclear(format!(
             "{binding} gives the account rights, which the pod may use"
         ));
@@ -219,7 +238,7 @@ pub(super) fn token<'a>(s: &Situation<'a, '_>, finding: &Finding<'a>) -> Decisio
 
 /// A binding that somebody wrote for the account `default` of a namespace, or a group that it is
 /// in.
-fn binding_of_default(s: &Situation<'_, '_>, namespace: &str) -> Option<String> {
+pub(super) fn binding_of_default(snapshot: &Snapshot, namespace: &str) -> Option<String> {
     let groups = [
         "system:serviceaccounts".to_owned(),
         format!("system:serviceaccounts:{namespace}"),
@@ -228,7 +247,7 @@ fn binding_of_default(s: &Situation<'_, '_>, namespace: &str) -> Option<String> 
     let own_user = format!("system:serviceaccount:{namespace}:default");
     ["clusterrolebindings", "rolebindings"]
         .into_iter()
-        .flat_map(|plural| s.snapshot.of(GROUP, plural))
+        .flat_map(|plural| snapshot.of(GROUP, plural))
         .filter(|binding| binding.standing == Standing::Written)
         .find(|binding| {
             meta::list(&binding.value, &["subjects"])
@@ -243,39 +262,5 @@ fn binding_of_default(s: &Situation<'_, '_>, namespace: &str) -> Option<String> 
                     Subject::User(name) => name == own_user,
                 })
         })
-        .map(snapshot::Object::title)
-}
-
-/// What the level that was asked for demands and no check finds: that a pod with another user than
-/// root says so.
-pub(super) fn beyond_findings<'a>(s: &Situation<'a, '_>) -> Vec<Proposal<'a>> {
-    let is_enabled =
-        checks::find("RMP-POD-003").is_some_and(|check| s.options.audit.settings.is_enabled(check));
-    if !s.asks_for(Level::Restricted) || !is_enabled {
-        return Vec::new();
-    }
-    s.snapshot
-        .pod_templates()
-        .filter(|t| t.owner.standing == Standing::Written && t.is_outermost())
-        .filter(|t| meta::text(t.spec, &["os", "name"]) != "windows")
-        .flat_map(|template| template.containers().map(move |c| (template, c)))
-        .filter(|(_, container)| {
-            user(container).is_some_and(|user| user > 0) && !is_true(container, "runAsNonRoot")
-        })
-        .filter(|(template, container)| {
-            !s.report.suppressed.iter().any(|suppressed| {
-                suppressed.finding.check.id == "RMP-POD-003"
-                    && std::ptr::eq(suppressed.finding.object, template.owner)
-                    && suppressed.finding.container == Some(container.name())
-            })
-        })
-        .filter_map(|(template, container)| {
-            let setting = container.security("runAsNonRoot");
-            let field = setting.map_or_else(
-                || container.field("securityContext.runAsNonRoot"),
-                |setting| setting.path,
-            );
-            non_root(template, field, Some(container.name()))
-        })
-        .collect()
+        .map(Object::title)
 }

@@ -8,6 +8,7 @@ use model::Value;
 use pod_security::Level;
 use serde::Serialize;
 use snapshot::{Location, Object, Snapshot};
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 /// How repairs are chosen.
@@ -206,10 +207,11 @@ fn steps(path: &str) -> Vec<Step> {
 }
 
 /// What decisions rest on.
-pub(super) struct Situation<'a, 'r> {
+pub(super) struct Situation<'a> {
     pub(super) snapshot: &'a Snapshot,
-    pub(super) report: &'r Report<'a>,
-    pub(super) options: Options<'r>,
+    level: Option<Level>,
+    /// By namespace, the binding that gives its account `default` rights.
+    bindings: RefCell<HashMap<&'a str, Option<String>>>,
 }
 
 /// A decision with the findings that it is about.
@@ -219,12 +221,12 @@ pub(super) type Decided<'a, 'f> = (Vec<&'f Finding<'a>>, Decision<'a>);
 pub(super) fn all<'a, 'f>(
     snapshot: &'a Snapshot,
     report: &'f Report<'a>,
-    options: Options<'f>,
+    level: Option<Level>,
 ) -> Vec<Decided<'a, 'f>> {
     let situation = Situation {
         snapshot,
-        report,
-        options,
+        level,
+        bindings: RefCell::default(),
     };
     let mut decided: Vec<Decided<'a, 'f>> = Vec::new();
     let mut by_key: HashMap<String, usize> = HashMap::new();
@@ -237,24 +239,15 @@ pub(super) fn all<'a, 'f>(
             if let Some((findings, Decision::Repair(same))) = decided.get_mut(at) {
                 findings.push(finding);
                 same.findings += 1;
-                // It is about more than one container.
-                if same.container != proposal.container {
-                    same.container = None;
-                }
                 continue;
             }
         }
         decided.push((vec![finding], decision));
     }
-    for proposal in pods::beyond_findings(&situation) {
-        if !by_key.contains_key(&proposal.key()) {
-            decided.push((Vec::new(), Decision::Repair(proposal)));
-        }
-    }
     decided
 }
 
-impl<'a> Situation<'a, '_> {
+impl<'a> Situation<'a> {
     fn decide(&self, finding: &Finding<'a>) -> Decision<'a> {
         let id = finding.check.id;
         if finding.object.source.is_none() {
@@ -264,6 +257,7 @@ impl<'a> Situation<'a, '_> {
             "RMP-POD-003" => pods::may_run_as_root(self, finding),
             "RMP-POD-004" => pods::escalation(self, finding),
             "RMP-POD-005" => pods::capabilities(self, finding),
+            "RMP-POD-008" => pods::not_held(self, finding),
             "RMP-ISO-001" => pods::seccomp_off(self, finding),
             "RMP-ISO-002" => pods::seccomp_missing(self, finding),
             "RMP-SA-001" => pods::token(self, finding),
@@ -275,7 +269,14 @@ impl<'a> Situation<'a, '_> {
 
     /// Whether the level that was asked for is at least this one.
     pub(super) fn asks_for(&self, level: Level) -> bool {
-        self.options.level.is_some_and(|asked| asked >= level)
+        self.level.is_some_and(|asked| asked >= level)
+    }
+
+    /// A binding that gives the account `default` of a namespace rights.
+    pub(super) fn binding_of_default(&self, namespace: &'a str) -> Option<String> {
+        let mut known = self.bindings.borrow_mut();
+        let found = || pods::binding_of_default(self.snapshot, namespace);
+        known.entry(namespace).or_insert_with(found).clone()
     }
 }
 

@@ -6,6 +6,8 @@ pub(super) fn of(id: &str) -> &'static str {
         "RMP-POD-001" => "what it needs of the node is not written: a capability, a device, a path",
         "RMP-POD-002" => "root was written, and which other user the image works with is not known",
         "RMP-POD-006" => "somebody added the capability: the program may need it",
+        "RMP-POD-009" => "somebody added the capability: the program may need it",
+        "RMP-POD-010" => "whether the setting is meant for containers to come is not known",
         "RMP-POD-007" => "files of volumes may belong to that user",
         "RMP-ISO-003" => "somebody wrote that it shall be unconfined",
         "RMP-ISO-004" => "nodes without AppArmor do not start pods that ask for a profile",
@@ -21,6 +23,7 @@ pub(super) fn of(id: &str) -> &'static str {
         | "RMP-HOST-006" | "RMP-HOST-007" => {
             "somebody asked for the node's: the program may need it"
         }
+        "RMP-HOST-010" => "where else the data can be is not known",
         "RMP-HOST-008" | "RMP-HOST-009" => "whom it is to reach instead is not known",
         "RMP-IMG-001" | "RMP-IMG-002" => "which build of the image is meant is not known",
         "RMP-IMG-003" => "where else the image can be had is not known",
