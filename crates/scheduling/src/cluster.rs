@@ -6,6 +6,7 @@ use crate::scope::{NamespaceLabels, Scope, Term};
 use crate::spread::Constraint;
 use crate::tally::{CarriedTerms, Groups, Predicate};
 use crate::topology::{KeyId, NodeId, Topology, at};
+use crate::volumes::Storage;
 use foldhash::HashMap;
 use model::selector::{LabelSelector, Operator, Requirement};
 use model::{Value, meta};
@@ -47,6 +48,7 @@ pub struct Cluster {
     /// What pods on nodes prefer (or are drawn to) for others.
     pub(crate) preferring: CarriedTerms,
     pub(crate) namespaces: NamespaceLabels,
+    pub(crate) storage: Storage,
     images: HashMap<String, usize>,
     /// Pods that wait for room on a node that preemption makes.
     nominated: HashMap<String, Vec<Arc<PodInfo>>>,
@@ -241,6 +243,7 @@ impl Cluster {
     fn count(&mut self, pod: &PodInfo, id: NodeId, sign: i64) {
         self.groups
             .count(pod, id, sign, &self.topology, &self.namespaces);
+        self.storage.count(pod, sign);
         for term in &pod.affinity.required_anti {
             let key = self.key(&term.topology_key);
             self.repelling.count(term, key, id, 1, sign, &self.topology);
@@ -354,6 +357,46 @@ impl Cluster {
     pub fn remove_owner(&mut self, kind: &str, namespace: &str, name: &str) {
         let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
         self.owners.remove(&key);
+    }
+
+    /// A PersistentVolumeClaim.
+    pub fn set_claim(&mut self, claim: &Value) {
+        self.storage.set_claim(claim);
+    }
+
+    /// A PersistentVolumeClaim is gone.
+    pub fn remove_claim(&mut self, namespace: &str, name: &str) {
+        self.storage.remove_claim(namespace, name);
+    }
+
+    /// A PersistentVolume.
+    pub fn set_volume(&mut self, volume: &Value) {
+        self.storage.set_volume(volume);
+    }
+
+    /// A PersistentVolume is gone.
+    pub fn remove_volume(&mut self, name: &str) {
+        self.storage.remove_volume(name);
+    }
+
+    /// A StorageClass.
+    pub fn set_storage_class(&mut self, class: &Value) {
+        self.storage.set_class(class);
+    }
+
+    /// A StorageClass is gone.
+    pub fn remove_storage_class(&mut self, name: &str) {
+        self.storage.remove_class(name);
+    }
+
+    /// A CSINode, which says how many volumes of each driver a node can have.
+    pub fn set_csi_node(&mut self, node: &Value) {
+        self.storage.set_csi_node(node);
+    }
+
+    /// A CSINode is gone.
+    pub fn remove_csi_node(&mut self, name: &str) {
+        self.storage.remove_csi_node(name);
     }
 
     /// What pods of the same Services and the same owner have in common, as upstream's

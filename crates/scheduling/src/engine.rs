@@ -203,26 +203,78 @@ impl Engine {
                 .unwrap_or_default(),
             evaluated,
             feasible,
-            scores: scored
-                .iter()
-                .map(|plugin| PluginScore {
-                    plugin: plugin.plugin,
-                    score: plugin.scores.get(best).copied().unwrap_or(0),
-                    weight: plugin.weight,
-                })
-                .collect(),
+            scores: at_place(&scored, best),
             equals,
         })
     }
 
     /// What can be said against the pod before looking at any node.
     fn refuse(&self, pod: &PodInfo) -> Option<Refusal> {
-        let names = pod.required_nodes.names()?;
-        names.is_empty().then(|| Refusal {
-            plugin: Plugin::NodeAffinity,
-            message: "pod affinity terms conflict".to_owned(),
-        })
+        if pod
+            .required_nodes
+            .names()
+            .is_some_and(|names| names.is_empty())
+        {
+            return Some(Refusal {
+                plugin: Plugin::NodeAffinity,
+                message: "pod affinity terms conflict".to_owned(),
+            });
+        }
+        let (plugin, message) = self.cluster.storage.refuse(pod)?;
+        Some(Refusal { plugin, message })
     }
+
+    /// What every node is to the pod, in the order of arrival: its scores among all that fit, or
+    /// what keeps the pod off. Nothing is chosen; that claims cannot be used anywhere is not
+    /// looked at.
+    pub fn evaluate(&mut self, pod: &PodInfo) -> Vec<Verdict> {
+        self.cluster.refresh_order();
+        let registered = cycle::register(&mut self.cluster, pod);
+        let soft = score::register(&mut self.cluster, pod);
+        let view = View::new(&self.cluster, pod, &registered);
+        let filters = Filters::new(&view);
+        let mut found = Search::default();
+        for id in self.cluster.order() {
+            found.look(&filters, *id);
+        }
+        let scored = score::all(&self.cluster, pod, &soft, &found.feasible);
+        let name = |id: NodeId| self.cluster.get(id).map(|node| node.name.clone());
+        let mut verdicts = Vec::new();
+        for (place, id) in found.feasible.iter().enumerate() {
+            verdicts.extend(name(*id).map(|node| Verdict {
+                node,
+                result: Ok(at_place(&scored, place)),
+            }));
+        }
+        for (id, misfit) in found.misfits {
+            verdicts.extend(name(id).map(|node| Verdict {
+                node,
+                result: Err(misfit),
+            }));
+        }
+        verdicts
+    }
+}
+
+/// The scores of one of the nodes.
+fn at_place(scored: &[score::Scored], place: usize) -> Vec<PluginScore> {
+    scored
+        .iter()
+        .map(|plugin| PluginScore {
+            plugin: plugin.plugin,
+            score: plugin.scores.get(place).copied().unwrap_or(0),
+            weight: plugin.weight,
+        })
+        .collect()
+}
+
+/// What a node is to a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The node.
+    pub node: String,
+    /// Its scores, or what keeps the pod off.
+    pub result: Result<Vec<PluginScore>, Misfit>,
 }
 
 #[derive(Debug, Default)]

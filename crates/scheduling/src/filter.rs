@@ -53,7 +53,7 @@ impl<'a> Filters<'a> {
         if shortage.is_any() {
             return Some(Misfit::Resources(shortage));
         }
-        if let Some(misfit) = self.volumes(id, node, change) {
+        if let Some(misfit) = self.volumes(node, change) {
             return Some(misfit);
         }
         match self.view.breaks_spread(id, change) {
@@ -102,19 +102,21 @@ impl<'a> Filters<'a> {
         self.check(id, node, change)
     }
 
-    fn volumes(&self, _id: NodeId, node: &NodeInfo, change: Option<&Change<'_>>) -> Option<Misfit> {
-        let own = &self.view.pod.volumes.disks;
-        let conflicts = |other: &Arc<PodInfo>| {
-            let theirs = &other.volumes.disks;
-            own.iter()
-                .any(|disk| theirs.iter().any(|d| disk.conflicts(d)))
+    fn volumes(&self, node: &NodeInfo, change: Option<&Change<'_>>) -> Option<Misfit> {
+        let pod = self.view.pod;
+        if pod.volumes.is_empty() {
+            return None;
+        }
+        let storage = &self.view.cluster.storage;
+        let shared = |pods: &[Arc<PodInfo>]| -> i64 {
+            pods.iter().map(|other| storage.shared(pod, other)).sum()
         };
-        let is_taken = !own.is_empty()
-            && match change {
-                Some(change) => change.pods(node).any(conflicts),
-                None => node.pods().iter().any(conflicts),
-            };
-        is_taken.then_some(Misfit::DiskConflict)
+        let shift = change.map_or(0, |c| shared(&c.added) - shared(&c.removed));
+        let there: Vec<&Arc<PodInfo>> = match change {
+            Some(change) => change.pods(node).collect(),
+            None => node.pods().iter().collect(),
+        };
+        storage.check(pod, node, &there, shift)
     }
 }
 

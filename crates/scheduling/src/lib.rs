@@ -35,7 +35,7 @@ mod tests;
 pub use amounts::Amounts;
 pub use cluster::{Cluster, NodeChange};
 pub use diagnosis::{Diagnosis, Refusal};
-pub use engine::{Engine, Placement, PluginScore};
+pub use engine::{Engine, Placement, PluginScore, Verdict};
 pub use hint::Event;
 pub use misfit::{Misfit, Plugin, Shortage};
 pub use node::NodeInfo;
