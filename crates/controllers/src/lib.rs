@@ -2,6 +2,7 @@
 //! own through the cluster port, so the default roles bound to it are all it can do.
 
 mod bootstrap;
+mod disruption;
 mod garbage;
 mod namespace;
 mod per_namespace;

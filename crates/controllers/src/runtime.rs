@@ -102,6 +102,10 @@ impl Controllers {
         controllers.add(crate::rbac::aggregate(own(
             "clusterrole-aggregation-controller",
         )));
+        controllers.add(crate::disruption::run(
+            reader(),
+            own("disruption-controller"),
+        ));
         controllers.add(crate::garbage::run(
             own("generic-garbage-collector"),
             Arc::clone(&setup.resolve),

@@ -1,6 +1,7 @@
 //! What each controller would do: plain functions from what is desired and observed to actions.
 //! No I/O and no clock; the loops that carry the actions out are in `controllers`.
 
+pub mod disruption;
 pub mod garbage;
 pub mod namespace;
 pub mod rbac;

@@ -111,6 +111,13 @@ impl State {
             Source::ReplicationControllers | Source::ReplicaSets | Source::StatefulSets => {
                 cluster.set_owner(source.kind(), object);
             }
+            Source::Claims => cluster.set_claim(object),
+            Source::Volumes => cluster.set_volume(object),
+            Source::StorageClasses => cluster.set_storage_class(object),
+            Source::CsiNodes => cluster.set_csi_node(object),
+        }
+        if source.is_storage() {
+            self.queue.notice(&Event::Volumes, now);
         }
     }
 
@@ -132,6 +139,10 @@ impl State {
             Source::ReplicationControllers | Source::ReplicaSets | Source::StatefulSets => {
                 cluster.remove_owner(source.kind(), namespace, name);
             }
+            Source::Claims => cluster.remove_claim(namespace, name),
+            Source::Volumes => cluster.remove_volume(name),
+            Source::StorageClasses => cluster.remove_storage_class(name),
+            Source::CsiNodes => cluster.remove_csi_node(name),
         }
     }
 

@@ -15,11 +15,15 @@ pub(crate) enum Source {
     ReplicationControllers,
     ReplicaSets,
     StatefulSets,
+    Claims,
+    Volumes,
+    StorageClasses,
+    CsiNodes,
     Pods,
 }
 
 impl Source {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Nodes,
         Self::Namespaces,
         Self::Budgets,
@@ -27,6 +31,10 @@ impl Source {
         Self::ReplicationControllers,
         Self::ReplicaSets,
         Self::StatefulSets,
+        Self::Claims,
+        Self::Volumes,
+        Self::StorageClasses,
+        Self::CsiNodes,
         Self::Pods,
     ];
 
@@ -36,8 +44,16 @@ impl Source {
             Self::ReplicationControllers => "ReplicationController",
             Self::ReplicaSets => "ReplicaSet",
             Self::StatefulSets => "StatefulSet",
-            Self::Nodes | Self::Namespaces | Self::Budgets | Self::Services | Self::Pods => "",
+            _ => "",
         }
+    }
+
+    /// Whether it says what volumes there are or can be.
+    pub(crate) fn is_storage(self) -> bool {
+        matches!(
+            self,
+            Self::Claims | Self::Volumes | Self::StorageClasses | Self::CsiNodes
+        )
     }
 
     fn resource(self) -> ResourceRef {
@@ -49,6 +65,10 @@ impl Source {
             Self::ReplicationControllers => ResourceRef::core("replicationcontrollers"),
             Self::ReplicaSets => ResourceRef::new("apps", "v1", "replicasets"),
             Self::StatefulSets => ResourceRef::new("apps", "v1", "statefulsets"),
+            Self::Claims => ResourceRef::core("persistentvolumeclaims"),
+            Self::Volumes => ResourceRef::core("persistentvolumes"),
+            Self::StorageClasses => ResourceRef::new("storage.k8s.io", "v1", "storageclasses"),
+            Self::CsiNodes => ResourceRef::new("storage.k8s.io", "v1", "csinodes"),
             Self::Budgets => ResourceRef::new("policy", "v1", "poddisruptionbudgets"),
         }
     }

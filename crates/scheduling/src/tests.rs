@@ -3,6 +3,7 @@
 mod filters;
 mod preemption;
 mod scores;
+mod volumes;
 
 use crate::{Diagnosis, Engine, NodeInfo, Placement, PodInfo, Preemption};
 use model::Value;

@@ -50,6 +50,18 @@ impl<'a> Simulation<'a> {
                 cluster.set_owner(kind, &owner.value);
             }
         }
+        for claim in input.of("", "persistentvolumeclaims") {
+            cluster.set_claim(&claim.value);
+        }
+        for volume in input.of("", "persistentvolumes") {
+            cluster.set_volume(&volume.value);
+        }
+        for class in input.of("storage.k8s.io", "storageclasses") {
+            cluster.set_storage_class(&class.value);
+        }
+        for node in nodes.of("storage.k8s.io", "csinodes") {
+            cluster.set_csi_node(&node.value);
+        }
         Self {
             input,
             nodes,
