@@ -106,7 +106,7 @@ fn the_important_go_first_and_only_who_may_makes_others_go() {
 
 #[test]
 fn budgets_have_a_status() {
-    with_every_kubectl(|_, kubectl| {
+    with_every_kubectl(|cluster, kubectl| {
         kubectl.apply(
             "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: \
              {containers: [{name: c, image: nginx}]}}",
@@ -128,7 +128,13 @@ fn budgets_have_a_status() {
         let strict = "{\"spec\":{\"minAvailable\":1}}";
         kubectl.ok(&["patch", "pdb", "web", "--type=merge", "-p", strict]);
         kubectl.ok(&[&wait[..], &["--for=condition=DisruptionAllowed=false"]].concat());
-        let (is_evicted, _, why) = kubectl.run(&["drain", "simulated", "--force", "--timeout=1s"]);
+        let path = "/api/v1/namespaces/default/pods/web/eviction";
+        let eviction =
+            "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"web\"}}";
+        let file = cluster.scratch().join("eviction.json");
+        std::fs::write(&file, eviction).expect("written");
+        let file = file.to_str().expect("text");
+        let (is_evicted, _, why) = kubectl.run(&["create", "--raw", path, "-f", file]);
         assert!(!is_evicted && why.contains("disruption budget"), "{why}");
     });
 }

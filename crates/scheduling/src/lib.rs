@@ -24,6 +24,7 @@ mod random;
 mod scope;
 mod score;
 mod spread;
+mod storage;
 mod taint;
 mod tally;
 mod topology;

@@ -12,6 +12,8 @@ use std::sync::Arc;
 const FIRST_BACKOFF: u64 = 1_000;
 /// … up to this.
 const LONGEST_BACKOFF: u64 = 10_000;
+/// Pods that are ready within the same span of time are taken by priority.
+const WINDOW: u64 = 1_000;
 /// After this long without a change that helps, a pod is tried all the same.
 const LONGEST_PARKED: u64 = 5 * 60 * 1_000;
 
@@ -298,6 +300,7 @@ impl Queue {
         self.arrivals += 1;
         if let Some(waiting) = self.pods.get_mut(key) {
             let ready = waiting.since.saturating_add(backoff(waiting.attempts));
+            let ready = ready - ready % WINDOW;
             let ready = (ready, Reverse(waiting.pod.priority), self.arrivals);
             waiting.place = Place::Backoff(ready);
             self.backoff.insert(ready, key.clone());
@@ -389,7 +392,7 @@ mod tests {
         queue.notice(&Event::PodGone(&busy), 1);
         queue.park(&waiting.key, fit(), 1);
         assert!(!queue.is_parked(&waiting.key));
-        assert_eq!(queue.next_time(), Some(1 + FIRST_BACKOFF));
+        assert_eq!(queue.next_time(), Some(FIRST_BACKOFF));
     }
 
     #[test]
@@ -409,6 +412,21 @@ mod tests {
         assert!(!queue.has_next(now + LONGEST_PARKED - 1));
         assert!(queue.has_next(now + LONGEST_PARKED));
         assert_eq!(next(&mut queue, now + LONGEST_PARKED).as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn who_is_ready_at_about_the_same_time_is_taken_by_priority() {
+        let mut queue = Queue::new();
+        for (name, priority, time) in [("low", 0, 100), ("high", 9, 200), ("late", 9, 1_100)] {
+            let waiting = pod(name, priority);
+            queue.set(Arc::clone(&waiting), time);
+            queue.pop(time);
+            queue.fail(&waiting.key, time);
+        }
+        let ready = |queue: &mut Queue, now| std::iter::from_fn(|| next(queue, now)).collect();
+        let mut at = |now| -> Vec<String> { ready(&mut queue, now) };
+        assert_eq!(at(1_000), ["high", "low"]);
+        assert_eq!((at(1_999), at(2_000)), (vec![], vec!["late".to_owned()]));
     }
 
     #[test]

@@ -19,9 +19,9 @@ pub(crate) struct Scored {
     pub(crate) scores: Vec<i64>,
 }
 
-/// Soft constraints with the groups that count them.
+/// What a pod would like, with the groups that count it.
 #[derive(Debug, Default)]
-pub(crate) struct SoftSpread {
+pub(crate) struct Wishes {
     constraints: Vec<Constraint>,
     groups: Vec<(u32, KeyId)>,
     preferred: Vec<(i64, u32, KeyId)>,
@@ -29,7 +29,7 @@ pub(crate) struct SoftSpread {
 }
 
 /// Registers what scores count.
-pub(crate) fn register(cluster: &mut Cluster, pod: &PodInfo) -> SoftSpread {
+pub(crate) fn register(cluster: &mut Cluster, pod: &PodInfo) -> Wishes {
     let constraints = cluster.soft_constraints(pod);
     let mut groups = Vec::with_capacity(constraints.len());
     for constraint in &constraints {
@@ -40,7 +40,7 @@ pub(crate) fn register(cluster: &mut Cluster, pod: &PodInfo) -> SoftSpread {
         let (group, key) = cluster.ensure_term(term);
         preferred.push((*weight, group, key));
     }
-    SoftSpread {
+    Wishes {
         constraints,
         groups,
         preferred,
@@ -53,7 +53,7 @@ pub(crate) fn register(cluster: &mut Cluster, pod: &PodInfo) -> SoftSpread {
 pub(crate) fn all(
     cluster: &Cluster,
     pod: &PodInfo,
-    soft: &SoftSpread,
+    soft: &Wishes,
     feasible: &[NodeId],
 ) -> Vec<Scored> {
     let nodes: Vec<(NodeId, &NodeInfo)> = feasible
@@ -215,7 +215,7 @@ fn images(cluster: &Cluster, pod: &PodInfo, nodes: &[(NodeId, &NodeInfo)]) -> Op
 fn spread(
     cluster: &Cluster,
     pod: &PodInfo,
-    soft: &SoftSpread,
+    soft: &Wishes,
     nodes: &[(NodeId, &NodeInfo)],
 ) -> Option<Vec<i64>> {
     if soft.constraints.is_empty() {
@@ -292,7 +292,7 @@ fn spread(
 fn affinity(
     cluster: &Cluster,
     pod: &PodInfo,
-    soft: &SoftSpread,
+    soft: &Wishes,
     nodes: &[(NodeId, &NodeInfo)],
 ) -> Option<Vec<i64>> {
     let mut sums = vec![0_i64; nodes.len()];

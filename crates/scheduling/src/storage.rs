@@ -1,0 +1,464 @@
+//! Claims, volumes, storage classes and the limits of nodes, as the cluster's objects tell them, and
+//! what follows for the nodes that a pod can run on.
+
+use crate::misfit::{Misfit, Plugin};
+use crate::node::NodeInfo;
+use crate::node_selector::NodeSelector;
+use crate::pod::PodInfo;
+use crate::scope::{self, selects};
+use crate::volumes::ClaimName;
+use foldhash::HashMap;
+use model::quantity::Quantity;
+use model::selector::LabelSelector;
+use model::{Value, meta};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A PersistentVolumeClaim.
+#[derive(Debug, Clone)]
+struct Claim {
+    volume: String,
+    is_bound: bool,
+    is_lost: bool,
+    is_terminating: bool,
+    class: String,
+    modes: BTreeSet<String>,
+    storage: i64,
+    selector: Option<LabelSelector>,
+    selected_node: String,
+}
+
+/// A PersistentVolume.
+#[derive(Debug, Clone)]
+struct Volume {
+    class: String,
+    modes: BTreeSet<String>,
+    storage: i64,
+    labels: BTreeMap<String, String>,
+    affinity: Option<NodeSelector>,
+    /// The claim that it is bound or promised to.
+    claim: Option<(String, String)>,
+    is_usable: bool,
+    csi: Option<(String, String)>,
+}
+
+/// A StorageClass.
+#[derive(Debug, Clone)]
+struct Class {
+    provisioner: String,
+    waits_for_consumer: bool,
+    /// Alternatives, each of labels with the values that will do; none is everywhere.
+    topologies: Vec<Vec<(String, Vec<String>)>>,
+}
+
+type Name = (String, String);
+
+/// What is known of storage.
+#[derive(Debug, Default)]
+pub(crate) struct Storage {
+    claims: HashMap<Name, Claim>,
+    volumes: BTreeMap<String, Volume>,
+    classes: HashMap<String, Class>,
+    /// By node, how many volumes of a driver it can have.
+    limits: HashMap<String, HashMap<String, i64>>,
+    /// How many placed pods use a claim.
+    users: HashMap<Name, i64>,
+}
+
+fn modes(object: &Value) -> BTreeSet<String> {
+    let modes = meta::list(object, &["spec", "accessModes"]).iter();
+    modes.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn storage(object: &Value, path: &[&str]) -> i64 {
+    meta::at(object, path)
+        .and_then(|amount| Quantity::from_value(amount).ok())
+        .map_or(0, |amount| amount.value())
+}
+
+fn name(object: &Value) -> Name {
+    let namespace = meta::namespace(object).to_owned();
+    (namespace, meta::name(object).to_owned())
+}
+
+impl Storage {
+    pub(crate) fn set_claim(&mut self, claim: &Value) {
+        let annotation = |name: &str| meta::text(claim, &["metadata", "annotations", name]);
+        let volume = meta::text(claim, &["spec", "volumeName"]).to_owned();
+        let phase = meta::text(claim, &["status", "phase"]);
+        let is_bound = !volume.is_empty()
+            && (!annotation("pv.kubernetes.io/bind-completed").is_empty() || phase == "Bound");
+        let selector = meta::at(claim, &["spec", "selector"]);
+        let read = Claim {
+            is_bound,
+            is_lost: phase == "Lost",
+            is_terminating: meta::at(claim, &["metadata", "deletionTimestamp"]).is_some(),
+            class: meta::text(claim, &["spec", "storageClassName"]).to_owned(),
+            modes: modes(claim),
+            storage: storage(claim, &["spec", "resources", "requests", "storage"]),
+            selector: selector.map(scope::read),
+            selected_node: annotation("volume.kubernetes.io/selected-node").to_owned(),
+            volume,
+        };
+        self.claims.insert(name(claim), read);
+    }
+
+    pub(crate) fn remove_claim(&mut self, namespace: &str, name: &str) {
+        self.claims.remove(&(namespace.to_owned(), name.to_owned()));
+    }
+
+    pub(crate) fn set_volume(&mut self, volume: &Value) {
+        let claim = meta::at(volume, &["spec", "claimRef"]).map(|claim| {
+            let text = |field: &str| meta::text(claim, &[field]).to_owned();
+            (text("namespace"), text("name"))
+        });
+        let csi = meta::at(volume, &["spec", "csi"]).map(|csi| {
+            let text = |field: &str| meta::text(csi, &[field]).to_owned();
+            (text("driver"), text("volumeHandle"))
+        });
+        let affinity = meta::at(volume, &["spec", "nodeAffinity", "required"]);
+        let read = Volume {
+            class: meta::text(volume, &["spec", "storageClassName"]).to_owned(),
+            modes: modes(volume),
+            storage: storage(volume, &["spec", "capacity", "storage"]),
+            labels: meta::labels(volume)
+                .into_iter()
+                .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                .collect(),
+            affinity: affinity.map(NodeSelector::of),
+            is_usable: matches!(meta::text(volume, &["status", "phase"]), "" | "Available"),
+            claim,
+            csi,
+        };
+        self.volumes.insert(meta::name(volume).to_owned(), read);
+    }
+
+    pub(crate) fn remove_volume(&mut self, name: &str) {
+        self.volumes.remove(name);
+    }
+
+    pub(crate) fn set_class(&mut self, class: &Value) {
+        let topologies = meta::list(class, &["allowedTopologies"]);
+        let topology = |topology: &Value| {
+            let expressions = meta::list(topology, &["matchLabelExpressions"]).iter();
+            expressions
+                .map(|expression| {
+                    let values = meta::list(expression, &["values"]).iter();
+                    let values = values.filter_map(Value::as_str).map(str::to_owned);
+                    let key = meta::text(expression, &["key"]).to_owned();
+                    (key, values.collect())
+                })
+                .collect()
+        };
+        let read = Class {
+            provisioner: meta::text(class, &["provisioner"]).to_owned(),
+            waits_for_consumer: meta::text(class, &["volumeBindingMode"]) == "WaitForFirstConsumer",
+            topologies: topologies.iter().map(topology).collect(),
+        };
+        self.classes.insert(meta::name(class).to_owned(), read);
+    }
+
+    pub(crate) fn remove_class(&mut self, name: &str) {
+        self.classes.remove(name);
+    }
+
+    pub(crate) fn set_csi_node(&mut self, node: &Value) {
+        let drivers = meta::list(node, &["spec", "drivers"]).iter();
+        let limits = drivers
+            .filter_map(|driver| {
+                let count = meta::at(driver, &["allocatable", "count"])?.as_i64()?;
+                Some((meta::text(driver, &["name"]).to_owned(), count))
+            })
+            .collect();
+        self.limits.insert(meta::name(node).to_owned(), limits);
+    }
+
+    pub(crate) fn remove_csi_node(&mut self, name: &str) {
+        self.limits.remove(name);
+    }
+
+    /// A pod that uses claims came to a node (`sign` 1) or left it (-1).
+    pub(crate) fn count(&mut self, pod: &PodInfo, sign: i64) {
+        for claim in &pod.volumes.claims {
+            let name = (pod.key.namespace.clone(), claim.name.clone());
+            let users = self.users.entry(name.clone()).or_default();
+            *users += sign;
+            if *users <= 0 {
+                self.users.remove(&name);
+            }
+        }
+    }
+
+    fn claim(&self, pod: &PodInfo, name: &str) -> Option<&Claim> {
+        let name = (pod.key.namespace.clone(), name.to_owned());
+        self.claims.get(&name)
+    }
+
+    /// The driver and the identity of the volume behind a claim, for the limits of drivers.
+    fn handle(&self, pod: &PodInfo, name: &str) -> Option<(&str, String)> {
+        let claim = self.claim(pod, name)?;
+        if claim.volume.is_empty() {
+            // Not made yet; it will be one of its own.
+            let class = self.classes.get(&claim.class)?;
+            let own = format!("{}/{name}", pod.key.namespace);
+            return Some((&class.provisioner, own));
+        }
+        let (driver, handle) = self.volumes.get(&claim.volume)?.csi.as_ref()?;
+        Some((driver, handle.clone()))
+    }
+
+    /// What can be said against the pod's claims before looking at any node.
+    pub(crate) fn refuse(&self, pod: &PodInfo) -> Option<(Plugin, String)> {
+        let missing = |name: &str| format!("persistentvolumeclaim \"{name}\" not found");
+        for claim in pod
+            .volumes
+            .claims
+            .iter()
+            .filter(|claim| !claim.is_ephemeral)
+        {
+            if self.claim(pod, &claim.name).is_none() {
+                return Some((Plugin::VolumeRestrictions, missing(&claim.name)));
+            }
+        }
+        for ClaimName { name, is_ephemeral } in &pod.volumes.claims {
+            let fault = match self.claim(pod, name) {
+                None if *is_ephemeral => Some(format!(
+                    "waiting for ephemeral volume controller to create the persistentvolumeclaim \
+                     \"{name}\""
+                )),
+                None => Some(missing(name)),
+                Some(claim) if claim.is_lost => Some(format!(
+                    "persistentvolumeclaim \"{name}\" bound to non-existent persistentvolume \
+                     \"{}\"",
+                    claim.volume
+                )),
+                Some(claim) if claim.is_terminating => {
+                    Some(format!("persistentvolumeclaim \"{name}\" is being deleted"))
+                }
+                Some(_) => None,
+            };
+            if let Some(fault) = fault {
+                return Some((Plugin::VolumeBinding, fault));
+            }
+        }
+        let is_immediate = |claim: &Claim| {
+            let class = self.classes.get(&claim.class);
+            !claim.is_bound
+                && (!claim.volume.is_empty()
+                    || !class.is_some_and(|class| class.waits_for_consumer))
+        };
+        let mut claims = pod.volumes.claims.iter();
+        claims
+            .any(|claim| self.claim(pod, &claim.name).is_some_and(is_immediate))
+            .then(|| {
+                let text = "pod has unbound immediate PersistentVolumeClaims";
+                (Plugin::VolumeBinding, text.to_owned())
+            })
+    }
+
+    /// Whether another pod has a claim that only one pod may have. `shift` says how many of the
+    /// users of the pod's claims are thought away or added.
+    fn is_taken(&self, pod: &PodInfo, shift: i64) -> bool {
+        let users: i64 = pod
+            .volumes
+            .claims
+            .iter()
+            .filter(|claim| self.is_exclusive(pod, &claim.name))
+            .filter_map(|claim| {
+                let name = (pod.key.namespace.clone(), claim.name.clone());
+                self.users.get(&name)
+            })
+            .sum();
+        users + shift > 0
+    }
+
+    fn is_exclusive(&self, pod: &PodInfo, name: &str) -> bool {
+        let claim = self.claim(pod, name);
+        claim.is_some_and(|claim| claim.modes.contains("ReadWriteOncePod"))
+    }
+
+    /// How many exclusive claims two pods share.
+    pub(crate) fn shared(&self, pod: &PodInfo, other: &PodInfo) -> i64 {
+        if pod.key.namespace != other.key.namespace {
+            return 0;
+        }
+        let shared = pod.volumes.claims.iter().filter(|claim| {
+            other.volumes.claims.iter().any(|c| c.name == claim.name)
+                && self.is_exclusive(pod, &claim.name)
+        });
+        i64::try_from(shared.count()).unwrap_or(i64::MAX)
+    }
+
+    /// What keeps the pod's volumes off a node. `there` are the pods that the node has, `shift` as
+    /// in `is_taken`.
+    pub(crate) fn check<'a>(
+        &self,
+        pod: &PodInfo,
+        node: &NodeInfo,
+        there: &[&'a Arc<PodInfo>],
+        shift: i64,
+    ) -> Option<Misfit> {
+        let volumes = &pod.volumes;
+        let conflicts = |other: &&Arc<PodInfo>| {
+            let theirs = &other.volumes.disks;
+            let mut own = volumes.disks.iter();
+            own.any(|disk| theirs.iter().any(|other| disk.conflicts(other)))
+        };
+        if there.iter().any(conflicts) {
+            return Some(Misfit::DiskConflict);
+        }
+        if self.is_taken(pod, shift) {
+            return Some(Misfit::ReadWriteOncePod);
+        }
+        if self.exceeds(pod, node, there) {
+            return Some(Misfit::TooManyVolumes);
+        }
+        if let Some(misfit) = self.unbindable(pod, node) {
+            return Some(misfit);
+        }
+        let bound = volumes
+            .claims
+            .iter()
+            .filter_map(|claim| self.volumes.get(&self.claim(pod, &claim.name)?.volume));
+        bound
+            .into_iter()
+            .any(|volume| !in_zone(volume, node))
+            .then_some(Misfit::VolumeZone)
+    }
+
+    fn exceeds(&self, pod: &PodInfo, node: &NodeInfo, there: &[&Arc<PodInfo>]) -> bool {
+        let Some(limits) = self
+            .limits
+            .get(&node.name)
+            .filter(|limits| !limits.is_empty())
+        else {
+            return false;
+        };
+        let handles = |pod: &PodInfo| -> BTreeSet<(String, String)> {
+            let claims = pod.volumes.claims.iter();
+            claims
+                .filter_map(|claim| self.handle(pod, &claim.name))
+                .map(|(driver, handle)| (driver.to_owned(), handle))
+                .collect()
+        };
+        let mut fresh = handles(pod);
+        if fresh.is_empty() {
+            return false;
+        }
+        let used: BTreeSet<(String, String)> = there.iter().flat_map(|pod| handles(pod)).collect();
+        fresh.retain(|handle| !used.contains(handle));
+        limits.iter().any(|(driver, limit)| {
+            let count = |set: &BTreeSet<(String, String)>| {
+                let count = set.iter().filter(|(of, _)| of == driver).count();
+                i64::try_from(count).unwrap_or(i64::MAX)
+            };
+            let more = count(&fresh);
+            more > 0 && count(&used).saturating_add(more) > *limit
+        })
+    }
+
+    fn unbindable(&self, pod: &PodInfo, node: &NodeInfo) -> Option<Misfit> {
+        let reaches = |volume: &Volume| {
+            let affinity = volume.affinity.as_ref();
+            affinity.is_none_or(|affinity| affinity.matches(&node.name, &node.labels))
+        };
+        let mut waiting = Vec::new();
+        for name in &pod.volumes.claims {
+            let Some(claim) = self.claim(pod, &name.name) else {
+                continue;
+            };
+            if !claim.is_bound {
+                waiting.push((&name.name, claim));
+                continue;
+            }
+            match self.volumes.get(&claim.volume) {
+                None => return Some(Misfit::LostVolume),
+                Some(volume) if !reaches(volume) => return Some(Misfit::VolumeNodeAffinity),
+                Some(_) => {}
+            }
+        }
+        // The smallest claims choose first, as upstream does.
+        waiting.sort_by_key(|(_, claim)| claim.storage);
+        let mut taken: BTreeSet<&str> = BTreeSet::new();
+        for (name, claim) in waiting {
+            if !claim.selected_node.is_empty() && claim.selected_node != node.name {
+                return Some(Misfit::NoVolume);
+            }
+            let own = (pod.key.namespace.as_str(), name.as_str());
+            let free = self.volumes.iter().filter(|(volume_name, volume)| {
+                let promised = volume.claim.as_ref();
+                let promised = promised.map(|(a, b)| (a.as_str(), b.as_str()));
+                promised.map_or(volume.is_usable, |to| to == own)
+                    && !taken.contains(volume_name.as_str())
+                    && volume.class == claim.class
+                    && volume.storage >= claim.storage
+                    && claim.modes.is_subset(&volume.modes)
+                    && claim
+                        .selector
+                        .as_ref()
+                        .is_none_or(|selector| selects(selector, &volume.labels))
+                    && reaches(volume)
+            });
+            match free.min_by_key(|(_, volume)| volume.storage) {
+                Some((volume, _)) => {
+                    taken.insert(volume);
+                }
+                None if self.can_provide(claim, node) => {}
+                None => return Some(Misfit::NoVolume),
+            }
+        }
+        None
+    }
+
+    /// Whether a new volume can be made for the claim that the node reaches.
+    fn can_provide(&self, claim: &Claim, node: &NodeInfo) -> bool {
+        let Some(class) = self.classes.get(&claim.class) else {
+            return false;
+        };
+        let is_there = |topology: &Vec<(String, Vec<String>)>| {
+            topology.iter().all(|(key, values)| {
+                let label = node.labels.get(key);
+                label.is_some_and(|label| values.contains(label))
+            })
+        };
+        !matches!(
+            class.provisioner.as_str(),
+            "" | "kubernetes.io/no-provisioner"
+        ) && (class.topologies.is_empty() || class.topologies.iter().any(is_there))
+    }
+}
+
+/// Labels of volumes that say where they are, each with its older name.
+const PLACES: [(&str, &str); 2] = [
+    (
+        "topology.kubernetes.io/zone",
+        "failure-domain.beta.kubernetes.io/zone",
+    ),
+    (
+        "topology.kubernetes.io/region",
+        "failure-domain.beta.kubernetes.io/region",
+    ),
+];
+
+/// Whether a node is where a volume is; a node that does not say where it is counts as near.
+fn in_zone(volume: &Volume, node: &NodeInfo) -> bool {
+    let label = |labels: &BTreeMap<String, String>, (new, old): (&str, &str)| {
+        labels.get(new).or_else(|| labels.get(old)).cloned()
+    };
+    if PLACES
+        .iter()
+        .all(|place| label(&node.labels, *place).is_none())
+    {
+        return true;
+    }
+    PLACES
+        .iter()
+        .all(|place| match label(&volume.labels, *place) {
+            None => true,
+            // Volumes in several zones name them all.
+            Some(zones) => {
+                let here = label(&node.labels, *place);
+                here.is_some_and(|here| zones.split("__").any(|zone| zone == here))
+            }
+        })
+}
