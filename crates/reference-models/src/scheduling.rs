@@ -50,7 +50,8 @@ impl Cluster {
         let taint = serde_json::json!({
             "key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule",
         });
-        let is_cordoned = node["spec"]["unschedulable"] == true;
+        let cordon = meta::at(node, &["spec", "unschedulable"]);
+        let is_cordoned = cordon.and_then(Value::as_bool) == Some(true);
         (is_cordoned && !tolerates(pod, &taint)).then(|| "node(s) were unschedulable".to_owned())
     }
 
@@ -81,13 +82,13 @@ impl Cluster {
     }
 
     fn resources(&self, pod: &Value, node: &Value) -> Option<String> {
-        let amount = |name: &str| {
-            let amount = Quantity::from_value(&node["status"]["allocatable"][name]);
-            amount.map_or(0, |amount| amount.nanos())
+        let allocatable = |name: &str| {
+            let amount = meta::at(node, &["status", "allocatable", name])?;
+            Some(Quantity::from_value(amount).ok()?.nanos())
         };
         let mut short = Vec::new();
         let count = i128::try_from(self.on(node).count()).unwrap_or(i128::MAX);
-        if count + 1 > amount("pods") / 1_000_000_000 {
+        if count + 1 > allocatable("pods").unwrap_or(0) / 1_000_000_000 {
             short.push("Too many pods".to_owned());
         }
         let of = |pod: &Value, name: &str| {
@@ -98,7 +99,7 @@ impl Cluster {
         for name in ["cpu", "memory", "example.com/gpu"] {
             let wanted = of(pod, name);
             let used: i128 = self.on(node).map(|other| of(other, name)).sum();
-            if wanted > 0 && wanted + used > amount(name) {
+            if wanted > 0 && wanted + used > allocatable(name).unwrap_or(0) {
                 short.push(format!("Insufficient {name}"));
             }
         }
@@ -135,7 +136,7 @@ impl Cluster {
                     .filter(|n| domain(n, constraint) == Some(value));
                 let pods = nodes.flat_map(|node| self.on(node)).filter(|other| {
                     meta::namespace(other) == meta::namespace(pod)
-                        && other["metadata"]["deletionTimestamp"].is_null()
+                        && meta::at(other, &["metadata", "deletionTimestamp"]).is_none()
                         && !selector.is_empty()
                         && selector.matches_object(other)
                 });
@@ -178,7 +179,7 @@ impl Cluster {
             let mut nodes = self.nodes.iter().filter(|n| domain(n, term).is_some());
             !nodes.any(|node| self.on(node).any(is_near_all))
         });
-        if !meets && !(nowhere && is_near_all(pod)) {
+        if !(meets || nowhere && is_near_all(pod)) {
             return Some("node(s) didn't match pod affinity rules".to_owned());
         }
         let same = |term: &Value, other: &Value| {
@@ -230,7 +231,7 @@ fn selector(value: &Value) -> LabelSelector {
 
 fn domain<'a>(node: &'a Value, term: &Value) -> Option<&'a str> {
     let key = term["topologyKey"].as_str()?;
-    node["metadata"]["labels"].get(key)?.as_str()
+    meta::at(node, &["metadata", "labels", key])?.as_str()
 }
 
 fn terms<'a>(pod: &'a Value, kind: &str) -> &'a [Value] {

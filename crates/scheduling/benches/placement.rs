@@ -2,6 +2,13 @@
 //! 1,000 nodes, 1,000 onto 10,000 with affinity and spread in use, and 10 ms for the preemption of
 //! one pod among 100,000 that run.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "this is a bench"
+)]
+
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use model::Value;
 use scheduling::{Engine, NodeInfo, PodInfo};

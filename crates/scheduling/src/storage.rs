@@ -291,11 +291,11 @@ impl Storage {
 
     /// What keeps the pod's volumes off a node. `there` are the pods that the node has, `shift` as
     /// in `is_taken`.
-    pub(crate) fn check<'a>(
+    pub(crate) fn check(
         &self,
         pod: &PodInfo,
         node: &NodeInfo,
-        there: &[&'a Arc<PodInfo>],
+        there: &[&Arc<PodInfo>],
         shift: i64,
     ) -> Option<Misfit> {
         let volumes = &pod.volumes;
