@@ -61,6 +61,8 @@ pub(crate) fn cut(network: &mut Network, grants: usize, is_fixed: impl Fn(GrantI
 /// The smallest set, or at least how large it is.
 fn exact(network: &Network, is_fixed: &impl Fn(GrantId) -> bool) -> Result<Cut, usize> {
     let mut paths: Vec<Vec<Choice>> = Vec::new();
+    // Of a path that can be broken in one way only, that way is taken: nothing to search for.
+    let mut forced = BTreeSet::new();
     let mut best = BTreeSet::new();
     for _ in 0..MAX_PATHS {
         let removed: HashSet<GrantId> = best.iter().copied().collect();
@@ -86,13 +88,16 @@ fn exact(network: &Network, is_fixed: &impl Fn(GrantId) -> bool) -> Result<Cut, 
             .collect();
         found.sort_unstable_by_key(|choice| (choice.len(), choice.first().copied()));
         found.dedup();
-        paths.push(found);
+        match found.as_slice() {
+            [only] => forced.extend(only),
+            _ => paths.push(found),
+        }
         let mut search = Search {
             paths: &paths,
             best: None,
             tries: MAX_TRIES,
         };
-        search.run(&mut BTreeSet::new());
+        search.run(&mut forced.clone());
         match search.best {
             Some(smallest) if search.tries > 0 => best = smallest,
             _ => return Err(best.len()),

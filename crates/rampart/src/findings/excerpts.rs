@@ -4,26 +4,37 @@
 use analysis::audit::Report;
 use inputs::Texts;
 use snapshot::{Location, Snapshot};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A longer line is no line that somebody wrote, and may hold anything.
 const LONGEST: usize = 160;
 
-/// The lines of one file that are not shown: from, to.
+/// The lines of one file that are not shown.
 #[derive(Default)]
 struct Hidden {
-    lines: Vec<(u32, u32)>,
+    /// By the first of them, the last, of stretches that may overlap.
+    stretches: BTreeMap<u32, u32>,
+    /// How many lines the longest stretch has after its first.
+    longest: u32,
     whole: bool,
 }
 
 impl Hidden {
     fn add(&mut self, location: &Location) {
-        self.lines.push((location.line, location.end_line));
+        let (first, last) = (location.line, location.end_line.max(location.line));
+        let known = self.stretches.entry(first).or_default();
+        *known = last.max(*known);
+        self.longest = self.longest.max(last - first);
     }
 
     fn holds(&self, line: u32) -> bool {
-        self.whole || self.lines.iter().any(|(a, b)| (*a..=*b).contains(&line))
+        let from = line.saturating_sub(self.longest);
+        self.whole
+            || self
+                .stretches
+                .range(from..=line)
+                .any(|(_, last)| *last >= line)
     }
 }
 
@@ -126,4 +137,23 @@ fn pointed(line: &str, location: &Location) -> String {
         "{number} | {line}\n{margin} | {before}{}",
         "^".repeat(length)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_may_lie_in_each_other() {
+        let mut hidden = Hidden::default();
+        for (line, end_line) in [(10, 20), (12, 13), (30, 30), (10, 11)] {
+            let mut location = Location::of_file("f".into());
+            location.line = line;
+            location.end_line = end_line;
+            hidden.add(&location);
+        }
+        let held: Vec<u32> = (1..40).filter(|line| hidden.holds(*line)).collect();
+        let want: Vec<u32> = (10..=20).chain([30]).collect();
+        assert_eq!(held, want);
+    }
 }
