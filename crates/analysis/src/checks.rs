@@ -24,7 +24,7 @@ use rbac::RoleKind;
 use rbac::object::GROUP;
 use snapshot::{Container, Object, PodTemplate, Snapshot, Standing};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -141,12 +141,24 @@ impl<'a> Pod<'a> {
 }
 
 /// How a role is used.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Uses<'a> {
     /// The bindings of the whole cluster.
     pub(crate) cluster: Vec<&'a Object>,
     /// The bindings in namespaces.
     pub(crate) namespaced: Vec<&'a Object>,
+}
+
+impl<'a> Uses<'a> {
+    fn extend(&mut self, others: &Self) {
+        let add = |to: &mut Vec<&'a Object>, from: &[&'a Object]| {
+            let known: HashSet<*const Object> = to.iter().map(|o| std::ptr::from_ref(*o)).collect();
+            let is_new = |object: &&Object| !known.contains(&std::ptr::from_ref(*object));
+            to.extend(from.iter().copied().filter(|object| is_new(object)));
+        };
+        add(&mut self.cluster, &others.cluster);
+        add(&mut self.namespaced, &others.namespaced);
+    }
 }
 
 /// What checks of the whole snapshot look at.
@@ -155,6 +167,7 @@ pub(crate) struct Context<'a> {
     uses: HashMap<(RoleKind, &'a str, &'a str), Uses<'a>>,
     templates: HashMap<&'a str, Vec<PodTemplate<'a>>>,
     network: OnceLock<(SnapshotNetwork<'a>, Vec<network_policy::lint::Finding>)>,
+    own_rules: OnceLock<Vec<roles::OwnRules<'a>>>,
 }
 
 impl<'a> Context<'a> {
@@ -180,6 +193,17 @@ impl<'a> Context<'a> {
                 }
             }
         }
+        // Who holds a role that gathers holds what it was gathered from.
+        for role in snapshot.of(GROUP, "clusterroles") {
+            let held = uses.get(&(RoleKind::ClusterRole, "", role.name()));
+            let Some(held) = held.cloned() else {
+                continue;
+            };
+            for source in snapshot.rule_sources(role) {
+                let key = (RoleKind::ClusterRole, "", source.name());
+                uses.entry(key).or_default().extend(&held);
+            }
+        }
         let mut templates: HashMap<&str, Vec<PodTemplate<'a>>> = HashMap::new();
         for template in snapshot.pod_templates() {
             if template.owner.standing == Standing::Written {
@@ -192,7 +216,13 @@ impl<'a> Context<'a> {
             uses,
             templates,
             network: OnceLock::new(),
+            own_rules: OnceLock::new(),
         }
+    }
+
+    /// Roles that somebody wrote, with the rules that are their own.
+    pub(crate) fn own_rules(&self) -> &[roles::OwnRules<'a>] {
+        self.own_rules.get_or_init(|| roles::own_rules(self))
     }
 
     /// The network, and what is wrong with its policies.

@@ -783,4 +783,19 @@ fn gathered_rules_are_blamed_where_they_were_written() {
     let report = audit(&snapshot, "only: [RMP-RBAC-003]");
     let names: Vec<&str> = report.findings.iter().map(|f| f.object.name()).collect();
     assert_eq!(names, ["r"]);
+    assert_eq!(report.findings[0].severity.as_str(), "low");
+}
+
+#[test]
+fn who_holds_a_gathering_role_holds_what_it_gathers() {
+    // `r` is gathered into `view`, which a group has in the whole cluster.
+    let written = rules("{apiGroups: [''], resources: [secrets], verbs: [get]}").replace(
+        "{name: r}",
+        "{name: r, labels: {rbac.authorization.k8s.io/aggregate-to-view: 'true'}}",
+    );
+    let group = "{apiGroup: rbac.authorization.k8s.io, kind: Group, name: devs}";
+    let snapshot = snapshot(&both(&written, &binding("view", group)));
+    let report = audit(&snapshot, "only: [RMP-RBAC-003]");
+    assert_eq!(report.findings[0].object.name(), "r");
+    assert_eq!(report.findings[0].severity.as_str(), "high");
 }

@@ -28,6 +28,8 @@ pub(crate) enum Failure {
     TooLarge(u64),
     #[error("binary: it holds no manifests")]
     Binary,
+    #[error("UTF-16: it was not read, as manifests are UTF-8")]
+    Utf16,
 }
 
 impl Failure {
@@ -35,7 +37,7 @@ impl Failure {
         let kind = match self {
             Self::Unreadable(_) => ProblemKind::UnreadableFile,
             Self::TooLarge(_) => ProblemKind::TooLarge,
-            Self::Binary => ProblemKind::BinaryFile,
+            Self::Binary | Self::Utf16 => ProblemKind::BinaryFile,
         };
         Problem::new(kind, self.to_string(), Location::of_file(Arc::clone(file)))
     }
@@ -81,6 +83,9 @@ pub(crate) fn read_limited(
 }
 
 fn parse(text: Vec<u8>, builder: &Builder, id: FileId) -> Result<Parsed, Failure> {
+    if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
+        return Err(Failure::Utf16);
+    }
     if text.iter().take(HEAD).any(|byte| *byte == 0) {
         return Err(Failure::Binary);
     }

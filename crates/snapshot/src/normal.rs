@@ -8,7 +8,8 @@ use model::{Value, convert, meta};
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Findings {
     /// Upstream's decoding errors: the API server would refuse the object.
-    pub(crate) errors: Vec<String>,
+    /// Each with its field's path.
+    pub(crate) errors: Vec<(String, String)>,
     /// Paths of fields that the kind does not have; they are dropped, as an API server would.
     pub(crate) unknown_fields: Vec<String>,
 }
@@ -29,7 +30,7 @@ pub(crate) fn admit(object: &mut Value, kind: &Kind, version: &str) -> Findings 
     let found = schema.conform(&served.schema, &mut fitted);
     findings.unknown_fields = found.unknown;
     if !found.errors.is_empty() {
-        findings.errors = found.errors;
+        findings.errors = found.error_paths.into_iter().zip(found.errors).collect();
         return findings;
     }
     (resource.behavior.default)(version, &mut fitted);

@@ -56,8 +56,9 @@ impl ProblemKind {
     pub fn severity(self) -> Severity {
         match self {
             Self::NotAnObject | Self::UnknownKind | Self::UnservedVersion => Severity::Warning,
-            Self::DuplicateObject | Self::DuplicateField | Self::UnknownField => Severity::Warning,
-            Self::BinaryFile => Severity::Warning,
+            Self::DuplicateObject | Self::UnknownField => Severity::Warning,
+            // Parsers differ in which of the two they take: what was evaluated may not be what counts.
+            Self::DuplicateField | Self::BinaryFile => Severity::Incomplete,
             Self::MissingName | Self::InvalidField | Self::UnparsableDocument => {
                 Severity::Incomplete
             }

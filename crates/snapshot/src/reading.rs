@@ -263,8 +263,13 @@ impl Reader<'_> {
                     let message = format!("{} has no field {path:?}: it is dropped", written.kind);
                     self.report(kind, ProblemKind::UnknownField, message, source, &path);
                 }
-                for error in findings.errors {
-                    self.report(kind, ProblemKind::InvalidField, error, source, "");
+                for (path, error) in findings.errors {
+                    let message = if path.is_empty() {
+                        error
+                    } else {
+                        format!("{path}: {error}")
+                    };
+                    self.report(kind, ProblemKind::InvalidField, message, source, &path);
                 }
             }
         }

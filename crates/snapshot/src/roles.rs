@@ -145,6 +145,30 @@ impl Snapshot {
         None
     }
 
+    /// The ClusterRoles in which the rules of an aggregating one were written: those that it
+    /// gathers from, directly or through others that aggregate. None of a role that does not.
+    pub fn rule_sources<'a>(&'a self, role: &'a Object) -> Vec<&'a Object> {
+        let mut sources = Vec::new();
+        if meta::at(&role.value, &["aggregationRule"]).is_none() {
+            return sources;
+        }
+        let mut seen = BTreeSet::from([role.name()]);
+        let mut open = vec![role];
+        while let Some(next) = open.pop() {
+            for source in self.gathered(next) {
+                if !seen.insert(source.name()) {
+                    continue;
+                }
+                if meta::at(&source.value, &["aggregationRule"]).is_none() {
+                    sources.push(source);
+                } else {
+                    open.push(source);
+                }
+            }
+        }
+        sources
+    }
+
     /// The ClusterRoles that an aggregating one selects, by name.
     fn gathered<'a>(&'a self, role: &Object) -> Vec<&'a Object> {
         let path = ["aggregationRule", "clusterRoleSelectors"];

@@ -282,8 +282,8 @@ fn what_is_wrong_is_said_and_stops_nothing() {
         [
             (ProblemKind::NotAnObject, 1),
             (ProblemKind::NotAnObject, 3),
-            (ProblemKind::InvalidField, 5),
             (ProblemKind::UnknownField, 9),
+            (ProblemKind::InvalidField, 10),
             (ProblemKind::UnknownKind, 13),
             (ProblemKind::DuplicateObject, 20),
             (ProblemKind::DuplicateField, 22),

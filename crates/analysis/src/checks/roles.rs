@@ -6,6 +6,7 @@ use crate::finding::Severity;
 use rbac::Rule;
 use rbac::object::{GROUP, rules_of};
 use snapshot::{Citation, Object};
+use std::collections::HashSet;
 
 pub(super) static CHECKS: &[Check] = &[
     Check {
@@ -115,18 +116,24 @@ pub(super) static CHECKS: &[Check] = &[
     },
 ];
 
+/// A role that somebody wrote, with its own rules and their places among all.
+pub(super) type OwnRules<'a> = (&'a Object, Vec<(usize, Rule)>);
+
 /// Roles that somebody wrote, with their rules. Rules that an aggregating role gathered are left
 /// to the role that they were written in.
-fn own_rules<'a>(context: &Context<'a>) -> Vec<(&'a Object, Vec<(usize, Rule)>)> {
+pub(super) fn own_rules<'a>(context: &Context<'a>) -> Vec<OwnRules<'a>> {
     ["clusterroles", "roles"]
         .into_iter()
         .flat_map(|plural| context.written(GROUP, plural))
         .filter_map(|role| {
             let rules = rules_of(&role.value).ok()?;
+            let sources = context.snapshot.rule_sources(role);
+            let sources = sources.iter().filter_map(|s| rules_of(&s.value).ok());
+            let gathered: HashSet<Rule> = sources.flatten().collect();
             let own = rules
                 .into_iter()
                 .enumerate()
-                .filter(|(index, _)| context.snapshot.rule_origin(role, *index).is_none())
+                .filter(|(_, rule)| !gathered.contains(rule))
                 .collect();
             Some((role, own))
         })
@@ -173,7 +180,7 @@ fn is_everything(rule: &Rule) -> bool {
 
 fn wildcards<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
     const READING: [&str; 3] = ["get", "list", "watch"];
-    for (role, rules) in own_rules(context) {
+    for (role, rules) in context.own_rules() {
         for (index, rule) in rules {
             let only_reads = rule.verbs.iter().all(|v| READING.contains(&v.as_str()));
             if only_reads || rule.resources.is_empty() || !rule.resource_names.is_empty() {
@@ -191,13 +198,13 @@ fn wildcards<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
             let Some(first) = starred.first() else {
                 continue;
             };
-            let base = if is_everything(&rule) {
+            let base = if is_everything(rule) {
                 Severity::High
             } else {
                 Severity::Medium
             };
             let (severity, bound, because) = reach(context, role, base);
-            let what = if is_everything(&rule) {
+            let what = if is_everything(rule) {
                 "everything".to_owned()
             } else {
                 format!("`*` in {}", starred.join(" and "))
@@ -214,16 +221,16 @@ fn wildcards<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
 }
 
 fn grants<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>, powers: &[Power]) {
-    for (role, rules) in own_rules(context) {
+    for (role, rules) in context.own_rules() {
         let is_cluster_role = role.namespace().is_empty();
         for (index, rule) in rules {
-            if is_everything(&rule) {
+            if is_everything(rule) {
                 continue;
             }
             let held: Vec<&str> = powers
                 .iter()
                 .filter(|power| is_cluster_role || power.is_namespaced)
-                .filter(|power| power.is_granted_by(&rule))
+                .filter(|power| power.is_granted_by(rule))
                 .map(|power| power.title)
                 .collect();
             if held.is_empty() {

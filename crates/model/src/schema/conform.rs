@@ -19,6 +19,8 @@ pub struct Conformance {
     /// Values of the wrong type, in upstream's words. Decoding upstream fails with the first of
     /// them (400, prefixed by `Pod in version "v1" cannot be handled as a Pod: `).
     pub errors: Vec<String>,
+    /// Where each of `errors` is: `spec.containers[0].name`. Empty for the whole.
+    pub error_paths: Vec<String>,
 }
 
 /// Where the walk is: names of fields, list indices and map keys.
@@ -99,10 +101,7 @@ impl Schema {
                 let place = Place { owner, trail: None };
                 walk.object(owner, value, place, None);
             }
-            None => walk
-                .found
-                .errors
-                .push(format!("no type {name:?} is registered")),
+            None => walk.error(format!("no type {name:?} is registered"), None),
         }
         walk.found
     }
@@ -209,23 +208,23 @@ impl<'s> Walk<'s> {
             },
             Type::IntOrString => {
                 if let Err(text) = int_or_string(value) {
-                    self.found.errors.push(text);
+                    self.error(text, place.trail);
                 }
             }
             Type::Quantity => {
                 if let Err(text) = super::scalar::quantity(value) {
-                    self.found.errors.push(text);
+                    self.error(text, place.trail);
                 }
             }
-            Type::Time | Type::MicroTime => self.time(value, *ty == Type::MicroTime),
+            Type::Time | Type::MicroTime => self.time(value, *ty == Type::MicroTime, place.trail),
             Type::Bytes => match value {
                 Value::String(text) => match octets::check(text) {
                     Ok(true) => {}
                     Ok(false) => *text = octets::normalize(text),
-                    Err(at) => self
-                        .found
-                        .errors
-                        .push(format!("illegal base64 data at input byte {at}")),
+                    Err(at) => {
+                        let text = format!("illegal base64 data at input byte {at}");
+                        self.error(text, place.trail);
+                    }
                 },
                 _ => self.wrong(ty, value, place, field, nesting),
             },
@@ -259,18 +258,26 @@ impl<'s> Walk<'s> {
         self.value(ty, value, place, field, nesting + 1);
     }
 
-    fn time(&mut self, value: &mut Value, micro: bool) {
+    fn error(&mut self, text: String, trail: Option<&Trail<'_>>) {
+        let mut path = String::new();
+        if let Some(trail) = trail {
+            trail.path(&mut path);
+        }
+        self.found.errors.push(text);
+        self.found.error_paths.push(path);
+    }
+
+    fn time(&mut self, value: &mut Value, micro: bool, trail: Option<&Trail<'_>>) {
         let Value::String(text) = value else {
-            self.found.errors.push(format!(
-                "json: cannot unmarshal {} into Go value of type string",
-                json_kind(value)
-            ));
+            let what = json_kind(value);
+            let text = format!("json: cannot unmarshal {what} into Go value of type string");
+            self.error(text, trail);
             return;
         };
         match time(text, micro) {
             Ok(canonical) if canonical == *text => {}
             Ok(canonical) => *text = canonical,
-            Err(error) => self.found.errors.push(error),
+            Err(error) => self.error(error, trail),
         }
     }
 
@@ -316,7 +323,7 @@ impl<'s> Walk<'s> {
             }
             _ => format!("json: cannot unmarshal {what} into Go value of type {go}"),
         };
-        self.found.errors.push(text);
+        self.error(text, place.trail);
     }
 
     /// The Go name of a type, as far as it follows from the schema.
