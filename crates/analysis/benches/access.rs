@@ -138,10 +138,19 @@ fn access(c: &mut Criterion) {
             });
         }
     }
-    let cluster = roles(10_000, 50_000);
-    c.bench_function("matrix of 10,000 roles and 50,000 bindings", |b| {
-        b.iter(|| Matrix::of(black_box(&cluster), resources(&cluster), None));
-    });
+    for (role_count, bindings) in [
+        (10_000, 50_000),
+        (20_000, 50_000),
+        (40_000, 50_000),
+        (10_000, 100_000),
+        (10_000, 200_000),
+    ] {
+        let cluster = roles(role_count, bindings);
+        let id = format!("matrix of {role_count} roles and {bindings} bindings");
+        c.bench_function(&id, |b| {
+            b.iter(|| Matrix::of(black_box(&cluster), resources(&cluster), None));
+        });
+    }
     let cluster = roles(1000, 2000);
     c.bench_function("graph of 5,000 nodes, placed", |b| {
         b.iter(|| placed(&graph(black_box(&cluster), &Filter::default())));

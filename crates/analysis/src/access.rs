@@ -3,6 +3,10 @@
 //! Two ways of asking, which agree: of one user every question is put to the index of `rbac`;
 //! of all subjects each rule is asked once what it allows, and bindings spread that.
 
+mod change;
+
+pub use change::{Change, changes};
+
 use model::user::UserInfo;
 use rbac::object::{GROUP, rules_of};
 use rbac::{Attributes, Binding, RoleKind, Rule, Subject};

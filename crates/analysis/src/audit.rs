@@ -2,10 +2,12 @@
 
 mod baseline;
 mod config;
+mod diff;
 mod suppression;
 
 pub use baseline::{Baseline, BaselineError};
 pub use config::{CheckConfig, Config, ConfigError, Settings};
+pub use diff::{Difference, Mark, Named, Place, Record, Recorded, RecordedSuppression, compare};
 pub use suppression::{Date, DateError, Source, Suppressed, Suppression};
 
 use crate::checks::{self, Check, Context, Pod, Run, Sink};

@@ -46,6 +46,8 @@ fn standards(criterion: &mut Criterion) {
     for (name, pod) in [
         ("restricted, 3 containers, admitted", pod(3, true)),
         ("restricted, 3 containers, refused", pod(3, false)),
+        ("restricted, 6 containers, admitted", pod(6, true)),
+        ("restricted, 12 containers, admitted", pod(12, true)),
         ("restricted, 30 containers, admitted", pod(30, true)),
     ] {
         criterion.bench_function(name, |bencher| {
@@ -56,14 +58,20 @@ fn standards(criterion: &mut Criterion) {
 }
 
 fn policies(criterion: &mut Criterion) {
+    for count in [10, 20, 40] {
+        admitted_by_the_last(criterion, count);
+    }
+}
+
+fn admitted_by_the_last(criterion: &mut Criterion, count: usize) {
     let any = json!({"rule": "RunAsAny"});
-    let all: Vec<Value> = (0..10)
+    let all: Vec<Value> = (0..count)
         .map(|i| {
-            json!({"metadata": {"name": format!("p{i}")}, "spec": {
+            json!({"metadata": {"name": format!("p{i:02}")}, "spec": {
                 "privileged": false,
                 "allowPrivilegeEscalation": false,
                 "requiredDropCapabilities": ["ALL"],
-                "volumes": if i == 9 { json!(["*"]) } else { json!(["secret"]) },
+                "volumes": if i == count - 1 { json!(["*"]) } else { json!(["secret"]) },
                 "runAsUser": {"rule": "MustRunAsNonRoot"},
                 "seLinux": any, "supplementalGroups": any, "fsGroup": any,
             }})
@@ -76,7 +84,8 @@ fn policies(criterion: &mut Criterion) {
     }
     let policies = Policies::new(&all);
     let pod = pod(3, true);
-    criterion.bench_function("10 policies of which the last admits", |bencher| {
+    let id = format!("{count} policies of which the last admits");
+    criterion.bench_function(&id, |bencher| {
         bencher.iter(|| {
             let decision = policies.admit(Pass::Mutating, black_box(&pod), |_| true);
             assert!(decision.policy().is_some());

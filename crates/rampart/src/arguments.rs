@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Audit(Box<Audit>),
     /// Repair manifests where there is one safe repair, keeping every byte that does not change
     Fix(Box<crate::commands::fix::Arguments>),
+    /// Compare two audits: what is new, gone, worse, and who may do more
+    Diff(Box<crate::commands::diff::Arguments>),
     /// Explain a check of the audit: what, why, and what to do about it
     Explain(Explain),
     /// Score how well pods are guarded, with the reason for every point

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod can_i;
 mod completion;
+pub(crate) mod diff;
 mod encryption;
 mod explain;
 pub(crate) mod fix;
@@ -42,6 +43,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Snapshot(arguments) => snapshot::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Fix(arguments) => fix::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
         Command::CanI(arguments) => can_i::run(&arguments),

@@ -10,8 +10,8 @@ use std::hint::black_box;
 const ROLES: usize = 10_000;
 const BINDINGS: usize = 50_000;
 
-fn roles(index: &mut Index) {
-    for i in 0..ROLES {
+fn roles(index: &mut Index, count: usize) {
+    for i in 0..count {
         index.upsert_role(&Role {
             namespace: String::new(),
             name: format!("role-{i:05}"),
@@ -45,10 +45,10 @@ fn bind(index: &mut Index, i: usize, namespace: &str, role: usize, subject: Subj
 }
 
 /// Each user has one binding, in one of 100 namespaces or for the whole cluster.
-fn spread() -> Index {
+fn spread(role_count: usize, bindings: usize) -> Index {
     let mut index = Index::new();
-    roles(&mut index);
-    for i in 0..BINDINGS {
+    roles(&mut index, role_count);
+    for i in 0..bindings {
         let namespace = if i % 2 == 0 {
             String::new()
         } else {
@@ -58,7 +58,7 @@ fn spread() -> Index {
             &mut index,
             i,
             &namespace,
-            i % ROLES,
+            i % role_count,
             Subject::User(format!("user-{i}")),
         );
     }
@@ -68,7 +68,7 @@ fn spread() -> Index {
 /// All bindings are of one group, over all roles.
 fn one_group() -> Index {
     let mut index = Index::new();
-    roles(&mut index);
+    roles(&mut index, ROLES);
     for i in 0..BINDINGS {
         let group = Subject::Group("system:authenticated".to_owned());
         bind(&mut index, i, "", i % ROLES, group);
@@ -79,7 +79,7 @@ fn one_group() -> Index {
 /// All bindings are of one role, to as many users.
 fn one_role() -> Index {
     let mut index = Index::new();
-    roles(&mut index);
+    roles(&mut index, ROLES);
     for i in 0..BINDINGS {
         bind(&mut index, i, "", 7, Subject::User(format!("user-{i}")));
     }
@@ -89,7 +89,7 @@ fn one_role() -> Index {
 /// All bindings are of one role to one group.
 fn one_role_one_group() -> Index {
     let mut index = Index::new();
-    roles(&mut index);
+    roles(&mut index, ROLES);
     for i in 0..BINDINGS {
         let group = Subject::Group("system:authenticated".to_owned());
         bind(&mut index, i, "", 7, group);
@@ -99,7 +99,7 @@ fn one_role_one_group() -> Index {
 
 fn decisions(c: &mut Criterion) {
     for (name, index, role) in [
-        ("spread", spread(), 4242),
+        ("spread", spread(ROLES, BINDINGS), 4242),
         ("one group", one_group(), 4242),
         ("one role", one_role(), 7),
         ("one role, one group", one_role_one_group(), 7),
@@ -159,12 +159,37 @@ fn decisions(c: &mut Criterion) {
     }
 }
 
+/// How the cost grows when each input doubles.
+fn growth(c: &mut Criterion) {
+    let user = UserInfo::new("user-24242", ["dev", "team-a", "system:authenticated"]);
+    for (roles, bindings) in [
+        (ROLES, BINDINGS),
+        (2 * ROLES, BINDINGS),
+        (4 * ROLES, BINDINGS),
+        (ROLES, 2 * BINDINGS),
+        (ROLES, 4 * BINDINGS),
+    ] {
+        let index = spread(roles, bindings);
+        let thing = format!("things{}", 24_242 % roles);
+        let asked = Attributes::resource(&user, "list", "example.io", &thing).in_namespace("ns-7");
+        assert!(index.decide(&asked).allowed());
+        let mut group = c.benchmark_group(format!("{roles} roles, {bindings} bindings"));
+        group.bench_function("decision", |b| {
+            b.iter(|| black_box(index.decide(black_box(&asked))));
+        });
+        group.bench_function("who can", |b| {
+            b.iter(|| index.who_can(black_box(&asked)).map(black_box).count());
+        });
+        group.finish();
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default()
         .sample_size(20)
         .warm_up_time(std::time::Duration::from_millis(300))
         .measurement_time(std::time::Duration::from_millis(900));
-    targets = decisions
+    targets = decisions, growth
 }
 criterion_main!(benches);

@@ -63,7 +63,7 @@ fn row(finding: &Finding<'_>, out: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// Text in a cell of a table, where it means nothing but itself.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
