@@ -16,6 +16,9 @@ pub struct Change {
     pub differences: Vec<Difference>,
 }
 
+/// What is allowed on which resources.
+type Rights = Vec<(Resource, Cells)>;
+
 /// What bindings give to subjects in `new` and not in `old`, and the other way round, by subject
 /// and namespace. Both are asked about the resources that either knows.
 pub fn changes(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
@@ -23,7 +26,7 @@ pub fn changes(old: &Snapshot, new: &Snapshot) -> Vec<Change> {
     let known: Vec<Resource> = known.into_iter().collect();
     let before = Matrix::of(old, known.clone(), None);
     let after = Matrix::of(new, known, None);
-    let mut pairs: BTreeMap<(Subject, String), [Vec<(Resource, Cells)>; 2]> = BTreeMap::new();
+    let mut pairs: BTreeMap<(Subject, String), [Rights; 2]> = BTreeMap::new();
     for (matrix, is_after) in [(before, false), (after, true)] {
         for row in matrix.rows {
             let cells = row.cells.into_iter().filter_map(|(at, cells)| {
