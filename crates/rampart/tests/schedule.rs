@@ -82,6 +82,16 @@ spec:
     spec:
       tolerations: [{operator: Exists}]
       containers: [{name: c, image: x}]
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: picky}
+spec:
+  selector: {matchLabels: {app: picky}}
+  template:
+    metadata: {labels: {app: picky}}
+    spec:
+      containers: [{name: c, image: x}]
 ";
 
 fn ask(directory: &Path, pods: &str, more: &[&str]) -> (i32, Value) {
@@ -135,12 +145,14 @@ fn placements_preemptions_and_reasons() {
     for node in ["a", "b"] {
         assert_eq!(decision(&document, &format!("agent-{node}"))["node"], node);
     }
+    // It has none on the node whose taint it does not tolerate, and that is no fault.
+    assert_eq!(decision(&document, "picky-a")["node"], "a");
     let a = &document["nodes"][0];
-    assert_eq!((&a["pods"], &a["cpu"]), (&3.into(), &2000.into()));
+    assert_eq!((&a["pods"], &a["cpu"]), (&4.into(), &2000.into()));
     assert!(
         document["decisions"]
             .as_array()
-            .is_some_and(|all| all.len() == 6)
+            .is_some_and(|all| all.len() == 7)
     );
 }
 

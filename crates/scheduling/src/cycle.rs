@@ -57,6 +57,7 @@ struct TermState<'a> {
 #[derive(Debug)]
 struct SpreadState<'a> {
     constraint: &'a Constraint,
+    group: &'a Group,
     key: KeyId,
     counts: Vec<i64>,
     /// The least count and the domain that has it.
@@ -301,6 +302,7 @@ impl<'a> SpreadState<'a> {
         let own = crate::scope::selects(&constraint.scope.selector, &counts.pod.labels);
         Self {
             constraint,
+            group,
             key,
             counts: by_domain,
             least,
@@ -344,39 +346,51 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Thinks a pod onto the node, or back onto it.
+    /// Whether the pods themselves are asked for, not only what they take together.
+    fn keeps_pods(&self) -> bool {
+        !self.view.pod.ports.is_empty() || !self.view.pod.volumes.is_empty()
+    }
+
+    /// Thinks a pod of elsewhere onto the node.
     pub(crate) fn add(&mut self, pod: &Arc<PodInfo>) {
-        let before = self.removed.len();
-        self.removed.retain(|known| !Arc::ptr_eq(known, pod));
-        if self.removed.len() == before {
+        if self.keeps_pods() {
             self.added.push(Arc::clone(pod));
         }
-        self.shift(pod, 1);
+        self.shift(pod, 1, false);
     }
 
-    /// Thinks a pod away from the node.
+    /// Thinks one of the node's pods away.
     pub(crate) fn remove(&mut self, pod: &Arc<PodInfo>) {
-        let before = self.added.len();
-        self.added.retain(|known| !Arc::ptr_eq(known, pod));
-        if self.added.len() == before {
+        if self.keeps_pods() {
             self.removed.push(Arc::clone(pod));
         }
-        self.shift(pod, -1);
+        self.shift(pod, -1, true);
     }
 
-    fn shift(&mut self, pod: &PodInfo, sign: i64) {
+    /// Thinks back a pod that was thought away.
+    pub(crate) fn restore(&mut self, pod: &Arc<PodInfo>) {
+        if self.keeps_pods() {
+            self.removed.retain(|gone| !Arc::ptr_eq(gone, pod));
+        }
+        self.shift(pod, 1, true);
+    }
+
+    /// `is_there` says that the node's counts have the pod: where they have none, it is not meant.
+    fn shift(&mut self, pod: &PodInfo, sign: i64, is_there: bool) {
         self.requested.shift(&pod.requests, sign);
         self.pods += sign;
-        let view = self.view;
+        let (view, id) = (self.view, self.id);
         let (cluster, labels) = (view.cluster, &view.cluster.namespaces);
-        let has = |key: KeyId| cluster.topology.value(key, self.id).is_some();
+        let has = |key: KeyId| cluster.topology.value(key, id).is_some();
+        let may_count = |group: &Group| !is_there || group.on(id) > 0;
         if let Some(term) = view.affinity.first()
+            && may_count(term.group)
             && term.group.predicate.counts(pod, labels)
         {
             self.affinity += sign;
         }
         for (shift, term) in self.anti.iter_mut().zip(&view.anti) {
-            if term.group.predicate.counts(pod, labels) {
+            if may_count(term.group) && term.group.predicate.counts(pod, labels) {
                 *shift += sign;
             }
         }
@@ -398,6 +412,7 @@ impl<'a> Change<'a> {
         };
         for (shift, state) in self.spread.iter_mut().zip(&view.spread) {
             let is_meant = state.constraint.counts()
+                && may_count(state.group)
                 && !pod.is_terminating
                 && state.constraint.scope.matches(pod, labels);
             if is_meant && view.is_counted(state.constraint, self.id, node) {

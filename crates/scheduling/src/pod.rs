@@ -1,10 +1,11 @@
 //! A pod as the engine looks at it: read once, then compared many times.
 
 use crate::amounts::Amounts;
+use crate::node::NodeInfo;
 use crate::node_selector::{self, Required};
 use crate::scope::{Scope, Term};
 use crate::spread::Constraint;
-use crate::taint::Toleration;
+use crate::taint::{self, Toleration};
 use crate::volumes::PodVolumes;
 use model::{Value, meta};
 use serde_json::json;
@@ -159,6 +160,14 @@ impl PodInfo {
             return self.priority > other.priority;
         }
         started_before(&self.start_time, &other.start_time)
+    }
+
+    /// Whether the node is meant for the pod, however full it is: by name, node affinity and taints.
+    /// A DaemonSet has a pod on just these nodes.
+    pub fn suits(&self, node: &NodeInfo) -> bool {
+        (self.node_name.is_empty() || self.node_name == node.name)
+            && self.required_nodes.matches(&node.name, &node.labels)
+            && taint::barring(&self.tolerations, &node.taints).is_none()
     }
 
     /// The scope of all required affinity terms at once.

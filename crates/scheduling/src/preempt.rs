@@ -201,7 +201,7 @@ fn reprieve(
     change: &mut Change<'_>,
     victims: &mut Vec<Arc<PodInfo>>,
 ) {
-    change.add(other);
+    change.restore(other);
     if filters
         .check_with_nominated(id, node, Some(change))
         .is_some()

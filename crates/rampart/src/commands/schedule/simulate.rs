@@ -75,13 +75,8 @@ impl<'a> Simulation<'a> {
     /// Places every pod that waits, in the scheduler's order; the decisions come in the order of
     /// the input. `only` is the namespace whose decisions are told.
     pub(super) fn play(&mut self, registry: &'a Registry, only: Option<&str>) -> Vec<Decision> {
-        let names: Vec<String> = self
-            .engine
-            .cluster
-            .nodes()
-            .map(|n| n.name.clone())
-            .collect();
-        let mut all = wanted::all(self.input, registry, &names);
+        let nodes: Vec<&NodeInfo> = self.engine.cluster.nodes().collect();
+        let mut all = wanted::all(self.input, registry, &nodes);
         for wanted in &mut all {
             // Files name no UIDs; names are as good there.
             if meta::uid(&wanted.value).is_empty() {

@@ -4,6 +4,7 @@
 use crate::pods::{Pod, pods};
 use model::registry::Registry;
 use model::{Value, meta};
+use scheduling::{NodeInfo, PodInfo};
 use serde_json::json;
 use snapshot::{Object, ObjectId, Snapshot};
 use std::collections::BTreeMap;
@@ -17,19 +18,19 @@ pub(super) struct Wanted<'a> {
     pub(super) is_replaced: bool,
 }
 
-/// All pods, with defaults and priorities. `nodes` are the names of the nodes, of which each has a
-/// pod of each DaemonSet.
+/// All pods, with defaults and priorities. A DaemonSet has one on each of `nodes` that suits it.
 pub(super) fn all<'a>(
     snapshot: &'a Snapshot,
     registry: &'a Registry,
-    nodes: &[String],
+    nodes: &[&NodeInfo],
 ) -> Vec<Wanted<'a>> {
-    let mut there: BTreeMap<ObjectId, u64> = BTreeMap::new();
+    let mut there: BTreeMap<ObjectId, Vec<&str>> = BTreeMap::new();
     for pod in snapshot.of("", "pods") {
         if !has_ended(&pod.value)
             && let Some(id) = outermost(snapshot, pod).and_then(|owner| snapshot.id(owner))
         {
-            *there.entry(id).or_default() += 1;
+            let node = meta::text(&pod.value, &["spec", "nodeName"]);
+            there.entry(id).or_default().push(node);
         }
     }
     let mut wanted = Vec::new();
@@ -39,11 +40,19 @@ pub(super) fn all<'a>(
             if !has_ended(&owner.value) {
                 wanted.push(existing(snapshot, pod));
             }
-        } else if owner.is("apps", "daemonsets") {
-            wanted.extend(nodes.iter().map(|node| daemon(&pod, node)));
+            continue;
+        }
+        let have = snapshot.id(owner).and_then(|id| there.get(&id));
+        let have = have.map_or(&[][..], Vec::as_slice);
+        if owner.is("apps", "daemonsets") {
+            let missing = nodes
+                .iter()
+                .filter(|node| !have.contains(&node.name.as_str()));
+            let pods = missing.map(|node| (node, daemon(&pod, &node.name)));
+            let suits = pods.filter(|(node, pod)| PodInfo::new(&pod.value).suits(node));
+            wanted.extend(suits.map(|(_, pod)| pod));
         } else {
-            let have = snapshot.id(owner).and_then(|id| there.get(&id)).copied();
-            let missing = replicas(owner).saturating_sub(have.unwrap_or(0));
+            let missing = replicas(owner).saturating_sub(have.len() as u64);
             wanted.extend((0..missing).map(|number| replica(&pod, number)));
         }
     }
