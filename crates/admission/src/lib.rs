@@ -89,6 +89,19 @@ pub trait Lookup: Send + Sync {
     fn get(&self, group: &str, resource: &str, namespace: &str, name: &str) -> Option<Arc<Value>>;
     /// All objects of a resource, in one namespace or (if empty) everywhere.
     fn list(&self, group: &str, resource: &str, namespace: &str) -> Vec<Arc<Value>>;
+    /// At most `max` of these objects, and how many there are.
+    fn first(
+        &self,
+        group: &str,
+        resource: &str,
+        namespace: &str,
+        max: usize,
+    ) -> (Vec<Arc<Value>>, usize) {
+        let mut all = self.list(group, resource, namespace);
+        let total = all.len();
+        all.truncate(max);
+        (all, total)
+    }
 }
 
 /// What a request takes from a budget of the cluster: the object that keeps the budget, as it is to

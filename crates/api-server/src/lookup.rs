@@ -74,4 +74,23 @@ impl admission::Lookup for CacheLookup {
         }
         objects.filter_map(|o| parsed(o)).collect()
     }
+
+    fn first(
+        &self,
+        group: &str,
+        resource: &str,
+        namespace: &str,
+        max: usize,
+    ) -> (Vec<Arc<Value>>, usize) {
+        let Some(cache) = self.cache.named(group, resource) else {
+            return (Vec::new(), 0);
+        };
+        let filter = Filter::below(key::of_namespace(&cache.prefix, namespace));
+        let page = cache.page(&filter, None, max);
+        let total = page.objects.len().saturating_add(page.remaining);
+        (
+            page.objects.iter().filter_map(|o| parsed(o)).collect(),
+            total,
+        )
+    }
 }

@@ -31,7 +31,7 @@ const PRIVILEGED: &str = ", securityContext: {privileged: true}";
 
 #[test]
 fn namespaces_say_what_their_pods_must_keep() {
-    with_clusters(&[], |_, kubectl| {
+    with_clusters(&[], |cluster, kubectl| {
         let create = ["create", "-f", "-"];
         let (succeeded, _, said) = kubectl.run_with_input(&create, &pod("bad", PRIVILEGED));
         assert!(!succeeded);
@@ -94,7 +94,18 @@ fn namespaces_say_what_their_pods_must_keep() {
         label("privileged", &[]);
         kubectl.apply(&pod("bad", PRIVILEGED));
 
-        // Refused or not, it was counted.
+        // Refused or not, it was noted and counted.
+        for note in [
+            "\"pod-security.kubernetes.io/enforce-policy\":\"baseline:latest\"",
+            "\"pod-security.kubernetes.io/enforce-policy\":\"restricted:latest\"",
+            "\"pod-security.kubernetes.io/audit-violations\":\"would violate PodSecurity",
+        ] {
+            let log = cluster.data().join("audit.log");
+            until(note, || {
+                kubectl.ok(&["get", "--raw", "/livez"]);
+                std::fs::read_to_string(&log).is_ok_and(|log| log.contains(note))
+            });
+        }
         let page = kubectl.ok(&["get", "--raw", "/metrics"]);
         for line in [
             "pod_security_evaluations_total{decision=\"deny\",mode=\"enforce\",\

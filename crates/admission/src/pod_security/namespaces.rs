@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, HashSet};
 
 /// How many pods of a namespace are looked at.
 const PODS_MAX: usize = 3000;
+/// Among how many those are chosen. Upstream chooses among all, which it holds decoded.
+const PODS_SEEN: usize = 10_000;
 
 impl PodSecurity {
     pub(super) fn namespace(
@@ -55,9 +57,9 @@ impl PodSecurity {
             self.warn_exempt(request, &name, &new);
             return Ok(());
         }
-        let pods = cluster.list("", "pods", &name);
+        let (pods, total) = cluster.first("", "pods", &name, PODS_SEEN);
         let pods: Vec<&Value> = pods.iter().map(AsRef::as_ref).collect();
-        let warnings = self.existing_pods(&name, new_mode, &pods);
+        let warnings = self.existing_pods(&name, new_mode, &pods, total);
         request.warnings.extend(warnings);
         Ok(())
     }
@@ -94,11 +96,12 @@ impl PodSecurity {
 
     /// What is said of the pods of a namespace whose enforced level becomes `enforce`: pods with the
     /// same violations in one line.
-    pub(super) fn existing_pods(
+    fn existing_pods(
         &self,
         namespace: &str,
         enforce: LevelVersion,
         pods: &[&Value],
+        total: usize,
     ) -> Vec<String> {
         let none = Value::Null;
         // By what is wrong: the first name, and how many.
@@ -123,11 +126,10 @@ impl PodSecurity {
                 .or_insert((name, 1));
         }
         let mut warnings = Vec::new();
-        if pods.len() > PODS_MAX {
+        if total > PODS_MAX {
             warnings.push(format!(
-                "new PodSecurity enforce level only checked against the first {PODS_MAX} of {} \
-                 existing pods",
-                pods.len()
+                "new PodSecurity enforce level only checked against the first {PODS_MAX} of {total} \
+                 existing pods"
             ));
         }
         if found.is_empty() {
