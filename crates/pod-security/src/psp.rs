@@ -168,13 +168,18 @@ impl Policies {
         let mut with_changes = None;
         let mut refusing = Vec::new();
         for policy in self.in_order(pass, pod) {
-            let (review, changed) = policy.review_with_pod(pass, pod);
+            let changes = policy.changes(pass, pod);
+            // One that changes the pod would not be taken any more, whatever it says of it.
+            if with_changes.is_some() && !changes.is_empty() {
+                continue;
+            }
+            let (review, changed) = policy.review_with(changes, pod);
             if !review.refusals.is_empty() {
                 refusing.push((policy, review.refusals));
                 continue;
             }
             let changes = !review.changes.is_empty();
-            if changes && (pass == Pass::Validating || with_changes.is_some()) {
+            if changes && pass == Pass::Validating {
                 continue;
             }
             if !may_use(policy.name()) {
@@ -182,12 +187,12 @@ impl Policies {
             }
             let admitted = (policy, review.changes, changed);
             if !changes {
-                return admit(pass, admitted);
+                return admit(pass, pod, admitted);
             }
             with_changes = Some(admitted);
         }
         if let Some(admitted) = with_changes {
-            return admit(pass, admitted);
+            return admit(pass, pod, admitted);
         }
         refusing.sort_by(|a, b| a.0.name().cmp(b.0.name()));
         let refusals = refusing
@@ -210,7 +215,11 @@ impl Policies {
     }
 }
 
-fn admit(pass: Pass, (policy, changes, mut pod): (&Policy, Vec<Change>, Value)) -> Decision {
+/// A policy that admits a pod, what it fills in, and the pod with that, unless it is nothing.
+type Admitted<'a> = (&'a Policy, Vec<Change>, Option<Value>);
+
+fn admit(pass: Pass, pod: &Value, (policy, changes, changed): Admitted<'_>) -> Decision {
+    let mut pod = changed.unwrap_or_else(|| pod.clone());
     if pass == Pass::Mutating {
         profiles::keep_in_step(&mut pod);
         meta::set(
@@ -229,24 +238,34 @@ fn admit(pass: Pass, (policy, changes, mut pod): (&Policy, Vec<Change>, Value)) 
 impl Policy {
     /// What this policy says of a pod, whoever may use it.
     pub fn review(&self, pass: Pass, pod: &Value) -> Review {
-        self.review_with_pod(pass, pod).0
+        self.review_with(self.changes(pass, pod), pod).0
     }
 
-    fn review_with_pod(&self, pass: Pass, pod: &Value) -> (Review, Value) {
-        let none = Value::Null;
-        let of = |key| pod.get(key).unwrap_or(&none);
-        let changes = defaults::of(self, pass, &Pod::new(of("metadata"), of("spec")));
-        let mut pod = pod.clone();
-        for change in &changes {
-            change.apply(&mut pod);
-        }
-        let of = |key| pod.get(key).unwrap_or(&none);
-        let mut refusals = validate::refusals(self, &Pod::new(of("metadata"), of("spec")));
+    fn changes(&self, pass: Pass, pod: &Value) -> Vec<Change> {
+        let (metadata, spec) = parts(pod);
+        defaults::of(self, pass, &Pod::new(metadata, spec))
+    }
+
+    /// What the policy says of a pod that it changes so, and the pod then; `None` as it came.
+    fn review_with(&self, changes: Vec<Change>, pod: &Value) -> (Review, Option<Value>) {
+        let changed = (!changes.is_empty()).then(|| {
+            let mut pod = pod.clone();
+            changes.iter().for_each(|change| change.apply(&mut pod));
+            pod
+        });
+        let (metadata, spec) = parts(changed.as_ref().unwrap_or(pod));
+        let mut refusals = validate::refusals(self, &Pod::new(metadata, spec));
         for refusal in &mut refusals {
             self.name().clone_into(&mut refusal.policy);
         }
-        (Review { changes, refusals }, pod)
+        (Review { changes, refusals }, changed)
     }
+}
+
+/// The metadata and the spec of a pod.
+fn parts(pod: &Value) -> (&Value, &Value) {
+    let of = |key| pod.get(key).unwrap_or(&Value::Null);
+    (of("metadata"), of("spec"))
 }
 
 #[cfg(test)]
