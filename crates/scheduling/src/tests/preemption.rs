@@ -213,6 +213,24 @@ fn nominated_pods_keep_their_room() {
 }
 
 #[test]
+fn nominated_pods_raise_the_least_count_of_their_domain() {
+    let zoned = |name: &str| node(name, json!({ "metadata": { "labels": { "zone": name } } }));
+    let mut world = World::of(&[zoned("a"), zoned("b")]);
+    world.run(&labelled(pod("there", json!({})), "web"), "b");
+    let coming = crate::PodInfo::new(&labelled(busy("coming", "1", 5), "web"));
+    world
+        .engine
+        .cluster
+        .nominate(&std::sync::Arc::new(coming), "a");
+    let mut wants = labelled(busy("p", "1", 0), "web");
+    wants["spec"]["topologySpreadConstraints"] = json!([{
+        "maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": { "matchLabels": { "app": "web" } },
+    }]);
+    assert_eq!(world.place(&wants), "a");
+}
+
+#[test]
 fn anti_affinity_and_spread_are_resolved_by_going() {
     let mut world = World::of(&two()[..1]);
     let term = json!({ "affinity": { "podAntiAffinity": {
