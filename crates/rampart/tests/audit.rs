@@ -8,6 +8,7 @@
 )]
 
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -259,6 +260,215 @@ fn sarif_is_as_its_schema_says() {
     let region = &image["locations"][0]["physicalLocation"]["region"];
     let expected = serde_json::json!({"startLine": 44, "startColumn": 5, "endColumn": 46});
     assert_eq!(*region, expected);
+}
+
+/// What SARIF 2.1.0 says of the objects that are written here: the members that each may have, with
+/// what they hold, and `!` where one must be there.
+const SARIF: &[(&str, &[&str])] = &[
+    ("log", &["$schema uri", "version! 2.1.0", "runs! [run]"]),
+    (
+        "run",
+        &[
+            "tool! tool",
+            "columnKind unicodeCodePoints",
+            "invocations [invocation]",
+            "results [result]",
+        ],
+    ),
+    ("tool", &["driver! driver"]),
+    (
+        "driver",
+        &[
+            "name! text",
+            "version text",
+            "semanticVersion text",
+            "rules [rule]",
+        ],
+    ),
+    (
+        "rule",
+        &[
+            "id! text",
+            "name text",
+            "shortDescription strings",
+            "fullDescription strings",
+            "help strings",
+            "defaultConfiguration configuration",
+            "properties bag",
+        ],
+    ),
+    ("strings", &["text! text", "markdown text"]),
+    ("configuration", &["level level"]),
+    (
+        "invocation",
+        &[
+            "executionSuccessful! bool",
+            "toolExecutionNotifications [notification]",
+        ],
+    ),
+    (
+        "notification",
+        &["message! message", "level level", "locations [location]"],
+    ),
+    ("message", &["text! text"]),
+    (
+        "result",
+        &[
+            "ruleId text",
+            "ruleIndex index",
+            "level level",
+            "message! message",
+            "locations [location]",
+            "partialFingerprints texts",
+            "properties bag",
+            "suppressions [suppression]",
+            "baselineState state",
+        ],
+    ),
+    (
+        "location",
+        &["physicalLocation place", "logicalLocations [logical]"],
+    ),
+    (
+        "logical",
+        &["name text", "fullyQualifiedName text", "kind text"],
+    ),
+    ("place", &["artifactLocation! file", "region region"]),
+    ("file", &["uri uri", "uriBaseId text"]),
+    (
+        "region",
+        &["startLine number", "startColumn number", "endColumn number"],
+    ),
+    ("suppression", &["kind! kind", "justification text"]),
+];
+
+/// What does not keep to [`SARIF`], with its place.
+fn sarif_errors(kind: &str, value: &Value, path: &str, errors: &mut Vec<String>) {
+    if let Some(kind) = kind.strip_prefix('[').and_then(|k| k.strip_suffix(']')) {
+        match value.as_array() {
+            Some(items) => items.iter().enumerate().for_each(|(index, item)| {
+                sarif_errors(kind, item, &format!("{path}[{index}]"), errors);
+            }),
+            None => errors.push(format!("{path}: no list")),
+        }
+        return;
+    }
+    let one_of = |names: &[&str]| value.as_str().is_some_and(|text| names.contains(&text));
+    let is_text = value.as_str().is_some_and(|text| !text.is_empty());
+    let is_good = match kind {
+        "text" => is_text,
+        "bool" => value.is_boolean(),
+        "number" => value.as_u64() > Some(0),
+        "index" => value.is_u64(),
+        "bag" => value.is_object(),
+        "texts" => value
+            .as_object()
+            .is_some_and(|o| o.values().all(Value::is_string)),
+        "level" => one_of(&["none", "note", "warning", "error"]),
+        "state" => one_of(&["new", "unchanged", "updated", "absent"]),
+        "kind" => one_of(&["inSource", "external"]),
+        "uri" => value.as_str().is_some_and(|text| {
+            text.bytes()
+                .all(|b| b.is_ascii_graphic() && !b"<>\\^`{|}\"".contains(&b))
+        }),
+        _ => match SARIF.iter().find(|(name, _)| *name == kind) {
+            None => value == kind,
+            Some((_, members)) => {
+                let Some(object) = value.as_object() else {
+                    errors.push(format!("{path}: no {kind}"));
+                    return;
+                };
+                let mut known = Vec::new();
+                for member in *members {
+                    let (name, kind) = member.split_once(' ').expect("a name and a kind");
+                    let plain = name.trim_end_matches('!');
+                    known.push(plain);
+                    match object.get(plain) {
+                        Some(value) => {
+                            sarif_errors(kind, value, &format!("{path}.{plain}"), errors)
+                        }
+                        None if plain != name => errors.push(format!("{path}.{plain}: missing")),
+                        None => {}
+                    }
+                }
+                let foreign = object.keys().filter(|key| !known.contains(&key.as_str()));
+                errors.extend(foreign.map(|key| format!("{path}.{key}: no member of {kind}")));
+                return;
+            }
+        },
+    };
+    if !is_good {
+        errors.push(format!("{path}: no {kind}: {value}"));
+    }
+}
+
+#[test]
+fn sarif_has_what_its_standard_allows_and_no_more() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let odd = directory.path().join("a b\u{e9}%[1]#?.yaml");
+    std::fs::write(&odd, PRIVILEGED.replace("name: p", "name: odd")).expect("written");
+    let baseline = directory.path().join("known.json");
+    let known = rampart(&["audit", "workshop", "-o", "json"], "");
+    std::fs::write(&baseline, known.stdout).expect("written");
+    let (odd, baseline) = (odd.display().to_string(), baseline.display().to_string());
+    let excused = PRIVILEGED.replace(
+        "{name: p}",
+        "{name: p, annotations: {rampart.dev/ignore-RMP-POD-001: 'a CNI plugin'}}",
+    );
+    let broken = format!("{excused}---\na: [\n");
+    let arguments = [
+        "audit",
+        "workshop",
+        &odd,
+        "-",
+        "--baseline",
+        &baseline,
+        "-o",
+        "sarif",
+    ];
+    let mut sarif = json(&arguments, &broken);
+    let mut errors = Vec::new();
+    sarif_errors("log", &sarif, "", &mut errors);
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
+
+    let results = sarif["runs"][0]["results"]
+        .as_array()
+        .expect("results")
+        .clone();
+    let has = |member: &str| results.iter().any(|result| result.get(member).is_some());
+    assert!(has("suppressions") && has("baselineState"));
+    let files: BTreeSet<String> = results
+        .iter()
+        .map(|result| {
+            let file = &result["locations"][0]["physicalLocation"]["artifactLocation"];
+            let uri = file["uri"].as_str().expect("a URI").to_owned();
+            let is_relative = file["uriBaseId"] == "%SRCROOT%";
+            assert_eq!(is_relative, !uri.starts_with("file:///"), "{file}");
+            uri
+        })
+        .collect();
+    assert!(
+        files
+            .iter()
+            .any(|uri| uri.ends_with("/a%20b%C3%A9%25%5B1%5D%23%3F.yaml")),
+        "{files:?}"
+    );
+    assert!(files.contains("workshop/05-rolebinding.yaml"), "{files:?}");
+    // A whole path below the directory is told from there.
+    let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workshop");
+    let of_whole = json(&["audit", &whole.display().to_string(), "-o", "sarif"], "");
+    let uri = "/runs/0/results/0/locations/0/physicalLocation/artifactLocation/uri";
+    let uri = of_whole
+        .pointer(uri)
+        .and_then(Value::as_str)
+        .expect("a URI");
+    assert!(uri.starts_with("workshop/"), "{uri}");
+
+    // The test can fail.
+    sarif["runs"][0]["results"][0]["lines"] = 5.into();
+    sarif["runs"][0]["results"][1]["message"] = Value::Null;
+    sarif_errors("log", &sarif, "", &mut errors);
+    assert_eq!(errors.len(), 2, "{errors:?}");
 }
 
 #[test]

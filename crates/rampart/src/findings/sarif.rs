@@ -8,6 +8,7 @@ use analysis::finding::{Finding, Severity};
 use serde_json::{Map, Value, json};
 use snapshot::{Location, Problem};
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Everything as a document: what is excused is marked as that.
@@ -103,20 +104,25 @@ fn score(severity: Severity) -> &'static str {
 fn rule(check: &Check) -> Value {
     let references: Vec<String> = check.references.iter().map(ToString::to_string).collect();
     let mut help = format!("{}\n\nFix: {}", check.why, check.fix);
+    let mut markdown = format!("{}\n\n**Fix:** {}", check.why, check.fix);
     if !check.example.is_empty() {
         help.push_str(&format!("\n\nExample:\n{}", check.example));
+        let example = check.example.trim_end();
+        markdown.push_str(&format!("\n\n```yaml\n{example}\n```"));
     }
     if !references.is_empty() {
         help.push_str(&format!("\n\nReferences: {}", references.join("; ")));
+        markdown.push_str(&format!("\n\n**References:** {}", references.join("; ")));
     }
     json!({
         "id": check.id,
         "name": name(check.title),
         "shortDescription": {"text": check.title},
         "fullDescription": {"text": check.what},
-        "help": {"text": help},
+        "help": {"text": help, "markdown": markdown},
         "defaultConfiguration": {"level": level(check.severity)},
         "properties": {
+            "precision": "high",
             "security-severity": score(check.severity),
             "tags": ["security", "kubernetes"],
         },
@@ -179,7 +185,12 @@ fn result(finding: &Finding<'_>, index: &HashMap<&str, usize>, state: Option<&st
 }
 
 fn physical(location: &Location) -> Value {
-    let mut place = json!({"artifactLocation": {"uri": uri(&location.file)}});
+    let file = beside(&location.file);
+    let mut place = json!({"artifactLocation": {"uri": uri(file)}});
+    if !file.starts_with('/') {
+        // Views take what has this base for a path in the repository that they show.
+        model::meta::set(&mut place, &["artifactLocation", "uriBaseId"], "%SRCROOT%");
+    }
     if location.line == 0 {
         return place;
     }
@@ -190,6 +201,16 @@ fn physical(location: &Location) -> Value {
     }
     set(&mut place, "region", region);
     place
+}
+
+/// A file below the directory in which the audit runs is told by its path from there, also if the
+/// whole path was named: views know no others.
+fn beside(file: &str) -> &str {
+    let Ok(here) = std::env::current_dir() else {
+        return file;
+    };
+    let below = Path::new(file).strip_prefix(here).ok();
+    below.and_then(Path::to_str).unwrap_or(file)
 }
 
 /// A file's name as a URI reference: relative where the name is.
