@@ -1,7 +1,9 @@
 //! What came out for every node, and the one message made of it.
 
 use crate::misfit::{Misfit, Plugin};
+use crate::topology::NodeId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Why a pod fits nowhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -9,7 +11,9 @@ pub struct Diagnosis {
     /// How many nodes there are.
     pub nodes: usize,
     /// By node, what the first filter that failed says.
-    pub misfits: Vec<(String, Misfit)>,
+    pub misfits: Vec<(Arc<str>, Misfit)>,
+    /// The numbers of these nodes, so that preemption need not look them up.
+    pub(crate) ids: Vec<NodeId>,
     /// What was said before any node was looked at; then no node was.
     pub refusal: Option<Refusal>,
     /// The plugin that excluded all nodes which `misfits` does not name.

@@ -11,6 +11,7 @@ use crate::random::Random;
 use crate::score;
 use crate::topology::NodeId;
 use model::Value;
+use std::sync::Arc;
 
 /// What a plugin gave to the chosen node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,9 +160,13 @@ impl Engine {
             self.next_start = (self.next_start + found.evaluated) % nodes;
         }
         if found.feasible.is_empty() {
-            let cluster = &self.cluster;
-            let named = |(id, misfit)| Some((cluster.get(id)?.name.clone(), misfit));
-            diagnosis.misfits = found.misfits.into_iter().filter_map(named).collect();
+            for (id, misfit) in found.misfits {
+                if let Some(node) = self.cluster.get(id) {
+                    diagnosis.ids.push(id);
+                    let name = Arc::clone(&node.shared_name);
+                    diagnosis.misfits.push((name, misfit));
+                }
+            }
             return Err(diagnosis);
         }
         let name = |id: NodeId| {

@@ -30,6 +30,8 @@ pub struct NodeInfo {
     pub requested: Amounts,
     /// CPU and memory of its pods with defaults for containers that request none.
     pub scored: (i64, i64),
+    /// The name once more, to be shared by what tells of many nodes.
+    pub(crate) shared_name: Arc<str>,
     pub(crate) pods: Vec<Arc<PodInfo>>,
     /// Used host ports, one entry for each pod's port.
     pub(crate) ports: Vec<HostPort>,
@@ -58,6 +60,7 @@ impl NodeInfo {
         }
         Self {
             name: meta::name(node).to_owned(),
+            shared_name: Arc::from(meta::name(node)),
             labels: meta::labels(node)
                 .into_iter()
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))

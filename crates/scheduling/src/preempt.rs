@@ -64,8 +64,14 @@ impl Engine {
         let hopeful: Vec<NodeId> = diagnosis
             .misfits
             .iter()
-            .filter(|(_, misfit)| misfit.is_resolvable())
-            .filter_map(|(name, _)| self.cluster.id(name))
+            .zip(&diagnosis.ids)
+            .filter(|((_, misfit), _)| misfit.is_resolvable())
+            .filter(|((name, _), id)| {
+                // Another node may have the number by now.
+                let node = self.cluster.get(**id);
+                node.is_some_and(|node| Arc::ptr_eq(&node.shared_name, name) || node.name == **name)
+            })
+            .map(|(_, id)| *id)
             .collect();
         let registered = cycle::register(&mut self.cluster, pod);
         let start = self.random.below(hopeful.len());
@@ -131,7 +137,11 @@ impl Engine {
             return Ok(());
         };
         let is_hopeless = diagnosis.refusal.is_some()
-            || match diagnosis.misfits.iter().find(|(name, _)| name == nominated) {
+            || match diagnosis
+                .misfits
+                .iter()
+                .find(|(name, _)| **name == *nominated)
+            {
                 Some((_, misfit)) => !misfit.is_resolvable(),
                 None => true,
             };

@@ -319,7 +319,7 @@ impl<'a> Simulation<'a> {
     fn misfits(&self, diagnosis: &Diagnosis) -> Vec<Because> {
         let mut reasons: BTreeMap<String, (&str, usize)> = BTreeMap::new();
         for (node, misfit) in &diagnosis.misfits {
-            reasons.entry(misfit.to_string()).or_insert((node, 0)).1 += 1;
+            reasons.entry(misfit.to_string()).or_insert((&**node, 0)).1 += 1;
         }
         reasons
             .into_iter()
