@@ -13,6 +13,9 @@ use std::sync::mpsc;
 /// How many items of a list one thread renders at a time.
 const PIECE: usize = 64;
 
+/// What lines begin with, as far as it is written at once.
+const MARGIN: [u8; 32] = [b' '; 32];
+
 /// How many rendered pieces of a thread wait to be written.
 const AHEAD: usize = 2;
 
@@ -257,7 +260,13 @@ pub(super) fn yaml(fields: &[(&'static str, Part<'_>)], sink: &mut Sink<'_>) -> 
 }
 
 fn indent<W: ?Sized + Write>(depth: usize, out: &mut W) -> io::Result<()> {
-    (0..depth).try_for_each(|_| out.write_all(b"  "))
+    let mut left = depth.saturating_mul(2);
+    while left > 0 {
+        let margin = MARGIN.get(..left).unwrap_or(&MARGIN);
+        out.write_all(margin)?;
+        left -= margin.len();
+    }
+    Ok(())
 }
 
 /// `serde_json`'s form for people, begun somewhere inside of a document.
