@@ -261,6 +261,19 @@ fn compare(changes: &[Change], questions: &[Question]) -> Result<(), TestCaseErr
                 index.who_can(&a).map(as_allowed).collect::<Vec<_>>(),
                 policy.who_can(&a)
             );
+            // Forwards and backwards are one answer: whoever may is listed, and nobody else.
+            let user = &question.user;
+            let is_listed = index
+                .who_can(&a)
+                .map(as_allowed)
+                .any(|grant| match grant.subject {
+                    Subject::User(name) => name == user.name,
+                    Subject::Group(name) => user.groups.contains(&name),
+                    Subject::ServiceAccount { namespace, name } => {
+                        user.name == format!("system:serviceaccount:{namespace}:{name}")
+                    }
+                });
+            prop_assert_eq!(is_listed, got.allowed(), "{:?}", question);
             let rules = index.rules_for(&question.user, a.namespace);
             prop_assert_eq!(
                 rules.rules.iter().any(|rule| rule.allows(&a)),
