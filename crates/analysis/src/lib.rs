@@ -10,6 +10,7 @@ pub mod checks;
 pub mod finding;
 pub mod fix;
 pub mod graph;
+pub mod lint;
 pub mod network;
 pub mod paths;
 pub mod score;

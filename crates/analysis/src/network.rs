@@ -116,6 +116,11 @@ impl<'a> SnapshotNetwork<'a> {
         self.owners.get(pod.0 as usize).copied()
     }
 
+    /// The outermost workload that a pod belongs to, or itself.
+    pub fn outermost(&self, pod: PodId) -> Option<&'a Object> {
+        self.outermost.get(pod.0 as usize).copied()
+    }
+
     /// The object that a policy was read from.
     pub fn policy_object(&self, policy: PolicyId) -> Option<&'a Object> {
         let policy = self.network.policy(policy)?;

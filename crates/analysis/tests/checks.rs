@@ -62,6 +62,20 @@ fn policy(spec: &str) -> String {
     )
 }
 
+/// What makes the kind known.
+const ADMIN_POLICIES: &str = "apiVersion: apiextensions.k8s.io/v1\n\
+    kind: CustomResourceDefinition\n\
+    metadata: {name: adminnetworkpolicies.policy.networking.k8s.io}\n\
+    spec: {group: policy.networking.k8s.io, scope: Cluster, names: {kind: AdminNetworkPolicy, \
+    plural: adminnetworkpolicies}, versions: [{name: v1alpha1, served: true, storage: true}]}\n";
+
+fn admin_policy(name: &str, priority: u32) -> String {
+    format!(
+        "apiVersion: policy.networking.k8s.io/v1alpha1\nkind: AdminNetworkPolicy\n\
+         metadata: {{name: {name}}}\nspec: {{priority: {priority}, subject: {{namespaces: {{}}}}}}\n"
+    )
+}
+
 fn both(a: &str, b: &str) -> String {
     format!("{a}---\n{b}")
 }
@@ -594,6 +608,56 @@ fn cases() -> Vec<(&'static str, String, String)> {
             "RMP-NS-003",
             namespace("a: b"),
             namespace("pod-security.kubernetes.io/enforce: baseline"),
+        ),
+        (
+            "RMP-NET-006",
+            both(
+                &whole(""),
+                &policy(
+                    "{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {a: b}}}]}]}",
+                ),
+            ),
+            both(
+                &whole(""),
+                &policy("{podSelector: {}, ingress: [{from: [{podSelector: {}}]}]}"),
+            ),
+        ),
+        (
+            "RMP-NET-007",
+            both(
+                &whole(""),
+                &policy("{podSelector: {matchLabels: {a: b}}, policyTypes: [Ingress]}"),
+            ),
+            both(
+                &whole(""),
+                &policy("{podSelector: {}, policyTypes: [Ingress]}"),
+            ),
+        ),
+        (
+            "RMP-NET-008",
+            both(
+                ADMIN_POLICIES,
+                &both(&admin_policy("a", 5), &admin_policy("b", 5)),
+            ),
+            both(
+                ADMIN_POLICIES,
+                &both(&admin_policy("a", 5), &admin_policy("b", 6)),
+            ),
+        ),
+        (
+            "RMP-NET-009",
+            both(
+                &whole(""),
+                &policy(
+                    "{podSelector: {}, ingress: [{ports: [{port: 80}]}, {ports: [{port: 80}, {port: 81}]}]}",
+                ),
+            ),
+            both(
+                &whole(""),
+                &policy(
+                    "{podSelector: {}, ingress: [{ports: [{port: 80}]}, {ports: [{port: 81}]}]}",
+                ),
+            ),
         ),
         (
             "RMP-NS-005",

@@ -66,40 +66,6 @@ impl Code {
             Self::Unsupported => "unsupported",
         }
     }
-
-    /// How bad it is.
-    pub fn severity(self) -> Severity {
-        match self {
-            Self::NoDefaultDenyIngress | Self::MetadataReachable | Self::RulesIgnored => {
-                Severity::High
-            }
-            Self::AllowsEverything
-            | Self::ExceptOutsideBlock
-            | Self::EmptyPortRange
-            | Self::HostNetworkPod
-            | Self::NoDefaultDenyEgress
-            | Self::PodNotIsolated
-            | Self::PortNameUnknown
-            | Self::PriorityTie
-            | Self::SelectsNothing
-            | Self::Unsupported => Severity::Medium,
-            Self::NamespaceMatchesNothing | Self::PeerMatchesNothing | Self::Shadowed => {
-                Severity::Low
-            }
-        }
-    }
-}
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Worth tidying up.
-    Low,
-    /// Something does not do what it seems to.
-    Medium,
-    /// Traffic flows that nobody may have meant to let through.
-    High,
 }
 
 /// What a finding is about.
@@ -124,13 +90,6 @@ pub struct Finding {
     pub field: String,
     /// Why it matters here, in a line.
     pub message: String,
-}
-
-impl Finding {
-    /// How bad it is.
-    pub fn severity(&self) -> Severity {
-        self.code.severity()
-    }
 }
 
 impl Network {

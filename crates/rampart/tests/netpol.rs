@@ -148,7 +148,22 @@ fn the_matrix_and_the_lint() {
             "pod-not-isolated",
         ]
     );
-    assert_eq!(lint["findings"][0]["because"][0]["line"], 28);
+    let first = &lint["findings"][0];
+    assert_eq!(first["because"][0]["line"], 28);
+    // It is the audit's finding, with its check and its place.
+    assert_eq!(first["id"], "RMP-NET-006");
+    assert_eq!(first["location"]["line"], 28);
+    let audit = rampart(&["audit", "-o", "json", file]);
+    let audit: Value = serde_json::from_slice(&audit.stdout).expect("JSON");
+    let audited: Vec<&Value> = audit["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .map(|finding| &finding["fingerprint"])
+        .collect();
+    for finding in lint["findings"].as_array().expect("findings") {
+        assert!(audited.contains(&&finding["fingerprint"]), "{finding}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{Added, BLANK, Check, Context, Run, Sink, cis, kubeaudit, nsa, pss};
 use crate::finding::Severity;
 use model::Value;
 use model::meta;
-use model::selector::LabelSelector;
+use network_policy::Direction;
 use pod_security::{Level, NamespacePolicy, labels};
 use snapshot::{Object, Standing};
 use std::borrow::Cow;
@@ -140,56 +140,19 @@ pub(super) fn with_pods<'a>(context: &Context<'a>) -> Vec<Used<'a>> {
     all
 }
 
-/// Whether a policy holds for a direction, `Ingress` or `Egress`.
-pub(super) fn limits(policy: &Object, direction: &str) -> bool {
-    let types = meta::list(&policy.value, &["spec", "policyTypes"]);
-    if types.is_empty() {
-        return direction == "Ingress" || meta::at(&policy.value, &["spec", "egress"]).is_some();
-    }
-    types.iter().any(|t| t.as_str() == Some(direction))
-}
-
-/// The index of a rule that lets everything through in a direction.
-pub(super) fn open_rule(policy: &Object, direction: &str) -> Option<usize> {
-    let (rules, peers) = match direction {
-        "Ingress" => ("ingress", "from"),
-        _ => ("egress", "to"),
-    };
-    meta::list(&policy.value, &["spec", rules])
-        .iter()
-        .position(|rule| {
-            meta::list(rule, &[peers]).is_empty() && meta::list(rule, &["ports"]).is_empty()
-        })
-}
-
-/// The selector of the pods that a policy is about.
-pub(super) fn pod_selector(policy: &Object) -> LabelSelector {
-    let empty = Value::Object(model::Map::new());
-    let written = meta::at(&policy.value, &["spec", "podSelector"]).unwrap_or(&empty);
-    LabelSelector::from_value(written).unwrap_or_else(|_| LabelSelector::nothing())
-}
-
-const NETWORKING: &str = "networking.k8s.io";
-
 fn without_default_deny<'a>(
     context: &Context<'a>,
     sink: &mut Sink<'a, '_>,
-    direction: &str,
+    direction: Direction,
     message: &'static str,
 ) {
     if !super::was_read(context.snapshot, "networkpolicies.networking.k8s.io") {
         return;
     }
+    let (network, _) = context.network();
+    let network = network.network();
     for namespace in used(context) {
-        let policies =
-            context
-                .snapshot
-                .of_namespace(NETWORKING, "networkpolicies", namespace.object.name());
-        let denies = policies.iter().any(|policy| {
-            limits(policy, direction)
-                && open_rule(policy, direction).is_none()
-                && pod_selector(policy).is_empty()
-        });
+        let denies = network.denies_by_default(namespace.object.name(), direction);
         if !denies {
             namespace.finding(sink, message);
         }
@@ -198,12 +161,12 @@ fn without_default_deny<'a>(
 
 fn no_ingress<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
     let message = "its pods are reached from everywhere unless a policy selects them";
-    without_default_deny(context, sink, "Ingress", message);
+    without_default_deny(context, sink, Direction::Ingress, message);
 }
 
 fn no_egress<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
     let message = "its pods reach everything unless a policy selects them";
-    without_default_deny(context, sink, "Egress", message);
+    without_default_deny(context, sink, Direction::Egress, message);
 }
 
 fn no_level<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {

@@ -5,6 +5,7 @@ use crate::finding::{Framework, Severity};
 use model::{Value, meta};
 use network_policy::lint::{self, Code, Target};
 use snapshot::{Object, Standing};
+use std::collections::HashSet;
 
 pub(super) static CHECKS: &[Check] = &[
     Check {
@@ -58,6 +59,54 @@ pub(super) static CHECKS: &[Check] = &[
         fix: "correct the field",
         references: &[cis("5.3.2"), nsa("Network policies")],
         run: Run::Whole(says_otherwise),
+        ..BLANK
+    },
+    Check {
+        id: "RMP-NET-006",
+        title: "network policy names what is not there",
+        severity: Severity::Info,
+        what: "Peers and names of ports in policies that match no pod, namespace or node of what \
+               was read.",
+        why: "What was to be let through is not; mostly a label or the name of a port was renamed \
+              or misspelt.",
+        fix: "correct the selector or the name of the port, or remove the peer",
+        references: &[nsa("Network policies")],
+        run: Run::Whole(names_nothing),
+        ..BLANK
+    },
+    Check {
+        id: "RMP-NET-007",
+        title: "pod that network policies leave out",
+        severity: Severity::Low,
+        what: "Pods that no NetworkPolicy selects for a direction in which others of their \
+               namespace are guarded.",
+        why: "What guards its neighbours does not guard it; mostly it lacks a label.",
+        fix: "give the pod the label that the policy selects, or deny by default what none selects",
+        references: &[cis("5.3.2"), nsa("Network policies")],
+        run: Run::Whole(left_out),
+        ..BLANK
+    },
+    Check {
+        id: "RMP-NET-008",
+        title: "admin network policies of one priority",
+        severity: Severity::Medium,
+        what: "AdminNetworkPolicies that have the same priority.",
+        why: "Which of them is asked first is open: the network plugin decides which one counts.",
+        fix: "give each a priority of its own",
+        references: &[nsa("Network policies")],
+        run: Run::Whole(same_priority),
+        ..BLANK
+    },
+    Check {
+        id: "RMP-NET-009",
+        title: "superfluous rule of a network policy",
+        severity: Severity::Info,
+        what: "Rules that change nothing, because another one of the policy matches all that they \
+               match.",
+        why: "Whoever reads or removes the narrower rule believes that it decides.",
+        fix: "remove the rule, or the wider one",
+        references: &[nsa("Network policies")],
+        run: Run::Whole(superfluous),
         ..BLANK
     },
     Check {
@@ -116,6 +165,47 @@ fn says_otherwise<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
     ];
     for (policy, finding) in linted(context, CODES) {
         sink.add(policy, finding.field.clone(), finding.message.clone());
+    }
+}
+
+fn names_nothing<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
+    const CODES: &[Code] = &[
+        Code::NamespaceMatchesNothing,
+        Code::PeerMatchesNothing,
+        Code::PortNameUnknown,
+    ];
+    for (policy, finding) in linted(context, CODES) {
+        sink.add(policy, finding.field.clone(), finding.message.clone());
+    }
+}
+
+fn same_priority<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
+    for (policy, finding) in linted(context, &[Code::PriorityTie]) {
+        sink.add(policy, finding.field.clone(), finding.message.clone());
+    }
+}
+
+fn superfluous<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
+    for (policy, finding) in linted(context, &[Code::Shadowed]) {
+        sink.add(policy, finding.field.clone(), finding.message.clone());
+    }
+}
+
+fn left_out<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
+    if !super::was_read(context.snapshot, "networkpolicies.networking.k8s.io") {
+        return;
+    }
+    let (network, found) = context.network();
+    // The pods of one workload are left out together.
+    let mut told: HashSet<(*const Object, &str)> = HashSet::new();
+    for finding in found.iter().filter(|f| f.code == Code::PodNotIsolated) {
+        let Some((object, field)) = crate::lint::subject(context.snapshot, network, finding) else {
+            continue;
+        };
+        let is_new = told.insert((std::ptr::from_ref(object), finding.message.as_str()));
+        if is_new && object.standing == Standing::Written {
+            sink.add(object, field, finding.message.clone());
+        }
     }
 }
 

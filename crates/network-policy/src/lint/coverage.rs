@@ -38,6 +38,22 @@ fn policies<'a>(network: &'a Network, namespace: &str) -> impl Iterator<Item = &
     ids.iter().filter_map(|id| network.policy(*id))
 }
 
+impl Network {
+    /// Whether a NetworkPolicy closes a direction for all pods of a namespace, those to come among
+    /// them, but for what it allows itself.
+    pub fn denies_by_default(&self, namespace: &str, direction: Direction) -> bool {
+        policies(self, namespace).any(|policy| {
+            policy.isolates(direction)
+                && policy.subject.pods.is_empty()
+                && !policy
+                    .rules(direction)
+                    .unwrap_or_default()
+                    .iter()
+                    .any(|rule| rule.ports.is_none() && takes_anyone(policy.tier, rule))
+        })
+    }
+}
+
 fn default_deny(
     network: &Network,
     namespace: &str,
@@ -45,16 +61,7 @@ fn default_deny(
     direction: Direction,
     findings: &mut Vec<Finding>,
 ) {
-    let is_closing = |policy: &Policy| {
-        policy.isolates(direction)
-            && policy.subject.pods.is_empty()
-            && !policy
-                .rules(direction)
-                .unwrap_or_default()
-                .iter()
-                .any(|rule| rule.ports.is_none() && takes_anyone(policy.tier, rule))
-    };
-    if policies(network, namespace).any(is_closing) {
+    if network.denies_by_default(namespace, direction) {
         return;
     }
     let (code, way) = match direction {

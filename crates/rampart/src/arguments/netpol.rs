@@ -68,11 +68,15 @@ pub(crate) struct NetpolMatrix {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
     /// Any finding
+    Info,
+    /// Low ones and worse
     Low,
-    /// Medium and high ones
+    /// Medium ones and worse
     Medium,
-    /// High ones
+    /// High ones and worse
     High,
+    /// Critical ones
+    Critical,
     /// None
     Never,
 }

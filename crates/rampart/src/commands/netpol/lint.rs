@@ -2,12 +2,13 @@
 
 use super::{problems, worst};
 use crate::arguments::netpol as arguments;
+use crate::findings::colour;
 use crate::output::{Colour, Outcome, Style, answer, shown, tell};
+use analysis::finding::Severity;
+use analysis::lint::{Linted, lint};
 use analysis::network::{SnapshotNetwork, wanted};
 use anyhow::Result;
-use network_policy::lint::{Finding, Severity, Target};
-use serde_json::{Map, Value, json};
-use snapshot::Citation;
+use serde_json::{Map, Value};
 use std::process::ExitCode;
 
 /// The version of the answer's form.
@@ -20,25 +21,20 @@ pub(super) fn run(arguments: &arguments::NetpolLint) -> Result<ExitCode> {
     let problems = problems(&input, &network);
     tell(&problems, &input.texts);
     let only = arguments.input.source.namespace.as_deref();
-    let findings: Vec<(Finding, Option<Citation>)> = network
-        .network()
-        .lint()
-        .into_iter()
-        .filter(|finding| only.is_none_or(|only| namespace(&network, finding) == only))
-        .map(|finding| {
-            let citation = network.cite_finding(&finding);
-            (finding, citation)
-        })
-        .collect();
+    let mut findings = lint(&input.snapshot, &network);
+    if let Some(only) = only {
+        findings.retain(|linted| namespace(linted) == only);
+    }
     let listed: Vec<Value> = findings
         .iter()
-        .map(|(finding, citation)| {
-            Ok(json!({
-                "code": finding.code,
-                "severity": finding.severity(),
-                "message": finding.message,
-                "because": citation.iter().collect::<Vec<_>>(),
-            }))
+        .map(|linted| {
+            let mut listed = serde_json::to_value(&linted.finding)?;
+            if let Some(listed) = listed.as_object_mut() {
+                listed.insert("code".into(), serde_json::to_value(linted.code)?);
+                let because: Vec<_> = linted.citation.iter().collect();
+                listed.insert("because".into(), serde_json::to_value(because)?);
+            }
+            Ok(listed)
         })
         .collect::<Result<_>>()?;
     let mut document = Map::new();
@@ -50,13 +46,16 @@ pub(super) fn run(arguments: &arguments::NetpolLint) -> Result<ExitCode> {
         &problems,
         |style| human(&findings, style),
     )?;
-    let fails = |severity: Severity| match arguments.fail_on {
-        arguments::FailOn::Low => true,
-        arguments::FailOn::Medium => severity >= Severity::Medium,
-        arguments::FailOn::High => severity >= Severity::High,
-        arguments::FailOn::Never => false,
+    let least = match arguments.fail_on {
+        arguments::FailOn::Info => Some(Severity::Info),
+        arguments::FailOn::Low => Some(Severity::Low),
+        arguments::FailOn::Medium => Some(Severity::Medium),
+        arguments::FailOn::High => Some(Severity::High),
+        arguments::FailOn::Critical => Some(Severity::Critical),
+        arguments::FailOn::Never => None,
     };
-    let outcome = if findings.iter().any(|(f, _)| fails(f.severity())) {
+    let fails = |linted: &Linted<'_>| least.is_some_and(|least| linted.finding.severity >= least);
+    let outcome = if findings.iter().any(fails) {
         Outcome::Bad
     } else {
         Outcome::Good
@@ -64,36 +63,33 @@ pub(super) fn run(arguments: &arguments::NetpolLint) -> Result<ExitCode> {
     Ok(outcome.status(worst(&problems)))
 }
 
-fn namespace<'a>(network: &'a SnapshotNetwork<'_>, finding: &'a Finding) -> &'a str {
-    match &finding.target {
-        Target::Policy(id) => network
-            .network()
-            .policy(*id)
-            .map_or("", |policy| policy.namespace.as_str()),
-        Target::Namespace(name) => name,
-        Target::Pod(id) => network
-            .network()
-            .pod(*id)
-            .map_or("", |pod| pod.namespace.as_str()),
+/// The namespace that a finding is about; empty for policies of the whole cluster.
+fn namespace<'a>(linted: &Linted<'a>) -> &'a str {
+    let object = linted.finding.object;
+    if object.is("", "namespaces") {
+        object.name()
+    } else {
+        object.namespace()
     }
 }
 
-fn human(findings: &[(Finding, Option<Citation>)], style: Style) -> String {
+fn human(findings: &[Linted<'_>], style: Style) -> String {
     if findings.is_empty() {
         return "Nothing found.\n".to_owned();
     }
     let mut text = String::new();
-    for (finding, citation) in findings {
-        let (word, colour) = match finding.severity() {
-            Severity::High => ("high", Colour::Bad),
-            Severity::Medium => ("medium", Colour::Attention),
-            Severity::Low => ("low", Colour::Faint),
-        };
+    for Linted {
+        code,
+        finding,
+        citation,
+    } in findings
+    {
         let place = citation.as_ref().map(ToString::to_string);
         text.push_str(&format!(
-            "{} {} {}\n  {}\n",
-            style.paint(colour, word),
-            style.paint(Colour::Strong, finding.code.as_str()),
+            "{} {} ({}) {}\n  {}\n",
+            style.paint(colour(finding.severity), finding.severity.as_str()),
+            style.paint(Colour::Strong, code.as_str()),
+            finding.check.id,
             shown(&place.unwrap_or_default()),
             shown(&finding.message)
         ));

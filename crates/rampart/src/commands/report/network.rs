@@ -3,7 +3,6 @@
 use crate::page::table::Column;
 use crate::page::{Page, Table, Widget};
 use analysis::network::SnapshotNetwork;
-use network_policy::lint::Severity;
 use snapshot::Snapshot;
 
 /// The section of the network.
@@ -25,20 +24,15 @@ pub(super) fn write(page: &mut Page, snapshot: &Snapshot, network: &SnapshotNetw
         Column::text("Found"),
         Column::code("Where"),
     ]);
-    let mut findings = network.network().lint();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity()));
-    for finding in findings {
-        let severity = match finding.severity() {
-            Severity::High => "high",
-            Severity::Medium => "medium",
-            Severity::Low => "low",
-        };
-        let cited = network.cite_finding(&finding);
+    let mut findings = analysis::lint::lint(snapshot, network);
+    findings.sort_by_key(|linted| std::cmp::Reverse(linted.finding.severity));
+    for linted in findings {
+        let (finding, cited) = (&linted.finding, &linted.citation);
         let of =
             |text: fn(&snapshot::Citation) -> String| cited.as_ref().map_or(String::new(), text);
         table.row(&[
-            severity,
-            finding.code.as_str(),
+            finding.severity.as_str(),
+            linted.code.as_str(),
             &of(|c| c.kind.clone()),
             // Namespaces are about themselves.
             &of(|c| {
