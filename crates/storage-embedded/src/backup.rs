@@ -155,7 +155,7 @@ fn read_into(input: impl Read, path: &Path) -> Result<BackupReport, RestoreError
     if compacted > u64::MAX / 2 {
         return Err(RestoreError::Damaged("its revision is impossible"));
     }
-    let mut log = Log::open(path, &Options::default(), false)?;
+    let mut log = Log::create(path, &Options::default())?;
     let fail = |error| RestoreError::Open(open_error(path, error));
     let marks = Some(Marks {
         compacted,

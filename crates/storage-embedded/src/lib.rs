@@ -16,6 +16,7 @@ mod options;
 mod record;
 mod shared;
 mod store;
+mod trial;
 mod view;
 mod watch;
 mod writer;

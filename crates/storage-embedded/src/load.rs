@@ -17,8 +17,9 @@ pub(crate) struct Loaded {
     pub(crate) swept: Revision,
 }
 
-/// Reads all of `log`, whose tables are made if they are not there.
-pub(crate) fn load(mut log: Log) -> Result<Loaded, OpenError> {
+/// Reads all of `log`, whose tables are made if they are not there, and accepts it if it is whole
+/// and reaches the revision `at_least`.
+pub(crate) fn load(mut log: Log, at_least: Revision) -> Result<Loaded, OpenError> {
     let path = log.path().to_owned();
     let fail = |error| open_error(&path, error);
     let (marks, snapshot) = match (log.marks(), log.snapshot()) {
@@ -59,6 +60,11 @@ pub(crate) fn load(mut log: Log) -> Result<Loaded, OpenError> {
         path: path.clone(),
         why: error.to_string(),
     })?;
+    if revision < at_least {
+        let why = format!("it ends at revision {revision}, but was closed at {at_least}");
+        return Err(OpenError::Damaged { path, why });
+    }
+    log.accept()?;
     let mut leases = Leases::default();
     for (key, (at, lease)) in leased {
         leases.add(key, at, lease);

@@ -41,6 +41,7 @@ pub(crate) struct Commit {
 #[derive(Debug)]
 pub(crate) struct Log {
     database: Database,
+    medium: Medium,
     path: PathBuf,
 }
 
@@ -50,7 +51,8 @@ pub(crate) struct Snapshot(Arc<ReadOnlyTable<u64, &'static [u8]>>);
 
 impl Log {
     /// Opens the log at `path`, or makes it. After a crash the database goes back to its last
-    /// commit, which reads the whole file.
+    /// commit, which reads the whole file. Nothing is written to the file before it is
+    /// [accepted](Self::accept).
     pub(crate) fn open(path: &Path, options: &Options, verify: bool) -> Result<Self, OpenError> {
         let io = |source| OpenError::Io {
             path: path.to_owned(),
@@ -64,7 +66,7 @@ impl Log {
         // The crate checks itself with debug assertions where release builds return an error;
         // a damaged file must be told alike in both.
         let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            builder.create_with_backend(medium)
+            builder.create_with_backend(medium.clone())
         }));
         let damaged = |why: String| OpenError::Damaged {
             path: path.to_owned(),
@@ -85,7 +87,23 @@ impl Log {
         };
         Ok(Self {
             database,
+            medium,
             path: path.to_owned(),
+        })
+    }
+
+    /// Makes a log at `path`, where there is none yet.
+    pub(crate) fn create(path: &Path, options: &Options) -> Result<Self, OpenError> {
+        let log = Self::open(path, options, false)?;
+        log.accept()?;
+        Ok(log)
+    }
+
+    /// Writes to the file what opening it changed, and all that follows.
+    pub(crate) fn accept(&self) -> Result<(), OpenError> {
+        self.medium.accept().map_err(|source| OpenError::Io {
+            path: self.path.clone(),
+            source,
         })
     }
 
@@ -275,7 +293,7 @@ impl Snapshot {
             path: path.to_owned(),
             why: error.to_string(),
         };
-        let mut log = Log::open(path, options, false)?;
+        let mut log = Log::create(path, options)?;
         let mut commit = Commit {
             marks: Some(marks),
             ..Commit::default()

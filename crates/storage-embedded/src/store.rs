@@ -57,19 +57,14 @@ impl EmbeddedStore {
             let why = "it is empty or missing".to_owned();
             return Err(OpenError::Damaged { path: file, why });
         }
-        let loaded = load(Log::open(&file, &options, options.verify)?)?;
+        let log = Log::open(&file, &options, options.verify)?;
+        let loaded = load(log, directory.clean_revision())?;
         let Loaded {
             log,
             view,
             leases,
             swept,
         } = loaded;
-        let clean = directory.clean_revision();
-        if view.revision < clean {
-            let found = view.revision;
-            let why = format!("it ends at revision {found}, but was closed at {clean}");
-            return Err(OpenError::Damaged { path: file, why });
-        }
         if !opened_before {
             directory.note_clean(view.revision)?;
         }

@@ -344,7 +344,7 @@ impl Writer {
             return Ok(());
         }
         let path = self.directory.store_file();
-        let opened = Log::open(&path, &self.shared.options, false).and_then(load);
+        let opened = Log::open(&path, &self.shared.options, false).and_then(|log| load(log, 0));
         let loaded = opened.map_err(|error| match error {
             OpenError::Io { source, .. } => write_error(&redb::Error::Io(source)),
             error => StoreError::Unavailable(error.to_string()),
