@@ -111,20 +111,33 @@ impl InputArguments {
     }
 }
 
+impl SourceArguments {
+    /// How manifests are read, with what a configuration file says of custom kinds.
+    pub(crate) fn reading(&self, configured: &[PodTemplatePath]) -> Options {
+        // A question about one namespace moves no object into it: the answer would be another one
+        // than that of the cluster to which the manifests are applied.
+        let namespace = self.manifest_namespace.as_deref().unwrap_or("default");
+        let mut options = Options::manifests(namespace);
+        options.with_given = !self.without_defaults;
+        options.pod_templates = [&self.pod_templates, configured].concat();
+        options
+    }
+}
+
 fn load(
     paths: &[PathBuf],
     source: &SourceArguments,
     configured: &[PodTemplatePath],
     wanted: Wanted,
 ) -> Result<Input> {
-    let pod_templates = [&source.pod_templates, configured].concat();
+    let options = source.reading(configured);
     let registry = Arc::new(Registry::builtin());
     let named = source.namespace.clone();
     let or_default = || named.clone().unwrap_or_else(|| "default".to_owned());
     if source.live {
         let live = Live::connect(&source.cluster)?;
         let namespace = named.unwrap_or_else(|| live.client.namespace().to_owned());
-        let snapshot = live.read(registry, &namespace, pod_templates, wanted)?;
+        let snapshot = live.read(registry, &namespace, options.pod_templates, wanted)?;
         return Ok(Input {
             snapshot,
             texts: Texts::default(),
@@ -135,12 +148,6 @@ fn load(
     if source.cluster.kubeconfig.is_some() || source.cluster.context.is_some() {
         bail!("--kubeconfig and --context say which cluster --live reads: add --live");
     }
-    // A question about one namespace moves no object into it: the answer would be another one than
-    // that of the cluster to which the manifests are applied.
-    let of_manifests = source.manifest_namespace.as_deref().unwrap_or("default");
-    let mut options = Options::manifests(of_manifests);
-    options.with_given = !source.without_defaults;
-    options.pod_templates = pod_templates;
     if let Some(path) = &source.snapshot {
         let snapshot = read_snapshot(path, &mut std::io::stdin().lock(), registry, options)
             .with_context(|| path.display().to_string())?;

@@ -2,6 +2,7 @@
 
 mod access;
 mod arguments;
+mod auditing;
 mod cluster;
 mod commands;
 mod control;

@@ -7,27 +7,18 @@
     reason = "these are tests"
 )]
 
+mod support;
+
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
+use support::analyst::rampart_with_input;
 
 /// Runs it in the directory of the tests, so that paths are the same everywhere.
 fn rampart(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_rampart"))
-        .args(arguments)
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("rampart starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    // What exits without reading closes its end.
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    child.wait_with_output().expect("rampart ends")
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    rampart_with_input(&tests, arguments, input)
 }
 
 fn text(output: &Output) -> String {

@@ -14,23 +14,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use support::analyst::rampart_with_input;
 use support::{Cluster, Kubectl, with_every_kubectl, workshop};
 
 fn fix_in(directory: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_rampart"))
-        .arg("fix")
-        .args(arguments)
-        .current_dir(directory)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("rampart starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    // What exits without reading closes its end.
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    child.wait_with_output().expect("rampart ends")
+    rampart_with_input(directory, &[&["fix"], arguments].concat(), input)
 }
 
 fn json(directory: &Path, arguments: &[&str]) -> Value {
@@ -281,6 +269,38 @@ fn files_keep_their_permissions_and_links() {
     assert_eq!(mode & 0o777, 0o640);
     let names = std::fs::read_dir(directory.path()).expect("read").count();
     assert_eq!(names, 2);
+}
+
+/// The result is audited as the manifests were: with the same custom kinds, in the same namespace.
+#[test]
+fn what_the_configuration_says_of_custom_kinds_holds_for_the_result() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let job = "apiVersion: kubeflow.org/v1\nkind: TFJob\nmetadata: {name: train}\nspec:\n  \
+               tfReplicaSpecs:\n    Worker:\n      template:\n        spec:\n          containers:\n          \
+               - name: worker\n            image: registry.example.com/train:1\n";
+    let config = "podTemplates:\n- {group: kubeflow.org, kind: TFJob, path: spec.tfReplicaSpecs.*.template}\n";
+    std::fs::write(directory.path().join("job.yaml"), job).expect("written");
+    std::fs::write(directory.path().join("config.yaml"), config).expect("written");
+    let arguments = [
+        "--config=config.yaml",
+        "--manifest-namespace=team",
+        "job.yaml",
+    ];
+    let output = fix_in(directory.path(), &arguments, "");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let diff = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(
+        diff.contains("+              allowPrivilegeEscalation: false\n"),
+        "{diff}"
+    );
+    let in_place = fix_in(
+        directory.path(),
+        &[&["--in-place"], &arguments[..]].concat(),
+        "",
+    );
+    assert_eq!(in_place.status.code(), Some(0), "{in_place:?}");
+    let again = fix_in(directory.path(), &arguments, "");
+    assert_eq!(again.stdout, b"", "{again:?}");
 }
 
 #[test]

@@ -7,9 +7,12 @@
     reason = "these are tests"
 )]
 
+mod support;
+
 use serde_json::{Value, json};
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Output;
+use support::analyst::rampart_with_input;
 
 const MANIFESTS: &str = "\
 apiVersion: apps/v1
@@ -66,18 +69,7 @@ subjects:
 ";
 
 fn rampart(arguments: &[&str]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_rampart"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("rampart runs");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    // A command that refuses its arguments reads nothing.
-    let _ = stdin.write_all(MANIFESTS.as_bytes());
-    drop(stdin);
-    child.wait_with_output().expect("an answer")
+    rampart_with_input(Path::new(env!("CARGO_MANIFEST_DIR")), arguments, MANIFESTS)
 }
 
 fn answer(arguments: &[&str]) -> (Option<i32>, Value) {

@@ -7,9 +7,12 @@
     reason = "these are tests"
 )]
 
+mod support;
+
 use serde_json::Value;
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Output;
+use support::analyst::rampart_with_input;
 
 const JOB: &str = "
 apiVersion: kubeflow.org/v1
@@ -54,18 +57,7 @@ subjects: [{kind: User, apiGroup: rbac.authorization.k8s.io, name: ada}]
 const PATH: &str = "--pod-template=TFJob.kubeflow.org=spec.tfReplicaSpecs.*.template";
 
 fn rampart(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_rampart"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("rampart starts");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    // What exits without reading closes its end.
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    child.wait_with_output().expect("rampart ends")
+    rampart_with_input(Path::new(env!("CARGO_MANIFEST_DIR")), arguments, input)
 }
 
 fn json(arguments: &[&str]) -> (Option<i32>, Value) {

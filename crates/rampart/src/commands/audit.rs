@@ -1,18 +1,15 @@
 //! `rampart audit`: looks for misconfiguration.
 
-use super::now;
 use crate::arguments::{self, FindingsFormat, SeverityArgument};
+use crate::auditing::{self, worst};
 use crate::findings::{self, Shown};
 use crate::input::ALL;
 use crate::output::{self, Colour, Format, Outcome, Part, Style, answer, shown, tell};
-use analysis::audit::{Baseline, Config, Date, Options, Settings};
+use analysis::audit::Settings;
 use analysis::checks;
 use analysis::finding::Severity;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Map, Value, json};
-use snapshot::{ProblemKind, Snapshot};
-use std::num::NonZero;
-use std::path::Path;
 use std::process::ExitCode;
 
 /// The version of the answer's form.
@@ -32,30 +29,23 @@ impl From<SeverityArgument> for Severity {
 
 /// Reads, audits, and writes what was found.
 pub(crate) fn run(arguments: &arguments::Audit) -> Result<ExitCode> {
-    let settings = settings(arguments)?;
+    let settings = auditing::settings(
+        arguments.config.as_deref(),
+        &arguments.check,
+        &arguments.skip,
+    )?;
     if arguments.list_checks {
         return list(arguments, &settings);
     }
-    let baseline = match &arguments.baseline {
-        Some(path) => {
-            Some(Baseline::parse(&read(path)?).with_context(|| format!("{}", path.display()))?)
-        }
-        None => None,
-    };
+    let baseline = auditing::baseline(arguments.baseline.as_deref())?;
     let input = arguments.input.load_with(&settings.pod_templates, ALL)?;
     let snapshot = &input.snapshot;
-    let mut report = analysis::audit::run(
+    let report = auditing::audit(
         snapshot,
-        Options {
-            settings: &settings,
-            baseline: baseline.as_ref(),
-            today: today(),
-            workers: std::thread::available_parallelism().map_or(1, NonZero::get),
-        },
+        &settings,
+        baseline.as_ref(),
+        arguments.input.source.namespace.as_deref(),
     );
-    if let Some(namespace) = &arguments.input.source.namespace {
-        report.keep_namespace(namespace);
-    }
     tell(snapshot.problems(), &input.texts);
     let style = Style::stderr();
     for notice in &report.notices {
@@ -98,47 +88,6 @@ pub(crate) fn run(arguments: &arguments::Audit) -> Result<ExitCode> {
     let is_bad = report.findings.iter().any(|f| f.severity >= fail_on);
     let outcome = if is_bad { Outcome::Bad } else { Outcome::Good };
     Ok(outcome.status(worst(snapshot)))
-}
-
-/// How far the worst problem reaches. Of a kind that is not known nothing but the metadata was
-/// audited: that is no complete answer.
-pub(super) fn worst(snapshot: &Snapshot) -> Option<snapshot::Severity> {
-    let is_unknown = |p: &snapshot::Problem| p.kind == ProblemKind::UnknownKind;
-    let unknown = snapshot
-        .problems()
-        .iter()
-        .any(is_unknown)
-        .then_some(snapshot::Severity::Incomplete);
-    snapshot.worst_problem().max(unknown)
-}
-
-pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("{}", path.display()))
-}
-
-/// The configuration file, with what the command line changes.
-fn settings(arguments: &arguments::Audit) -> Result<Settings> {
-    let named = |path: &Path| format!("{}", path.display());
-    let mut config = match &arguments.config {
-        Some(path) => Config::parse(&read(path)?).with_context(|| named(path))?,
-        None => Config::default(),
-    };
-    config.only.extend(arguments.check.iter().cloned());
-    for id in &arguments.skip {
-        // However it is written in the file, it is one check.
-        let id = checks::find(id).map_or(id.as_str(), |check| check.id);
-        config.checks.entry(id.to_owned()).or_default().enabled = Some(false);
-    }
-    let settings = config.settings();
-    match &arguments.config {
-        Some(path) => settings.with_context(|| named(path)),
-        None => Ok(settings?),
-    }
-}
-
-/// The day it is, in UTC.
-pub(super) fn today() -> Date {
-    Date::of_epoch_seconds(now())
 }
 
 /// The answer as a document, its fields sorted.

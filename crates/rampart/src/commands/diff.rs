@@ -3,15 +3,15 @@
 mod side;
 mod text;
 
-use super::audit::{read, worst};
 use crate::arguments::SeverityArgument;
+use crate::auditing::{self, worst};
 use crate::findings::{Shown, sarif};
 use crate::input::SourceArguments;
 use crate::output::{self, Format, Outcome, Part, Style, tell};
 use analysis::access::{self, Access, Change};
-use analysis::audit::{Config, Record, Recorded, Report, Settings, compare};
+use analysis::audit::{Record, Recorded, Report, compare};
 use analysis::finding::Severity;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use rbac::Subject;
 use serde_json::{Value, json};
@@ -89,12 +89,7 @@ struct Changed {
 
 /// Reads both sides, compares, and writes what differs.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let settings = match &arguments.config {
-        Some(path) => Config::parse(&read(path)?)
-            .and_then(Config::settings)
-            .with_context(|| path.display().to_string())?,
-        None => Settings::default(),
-    };
+    let settings = auditing::settings(arguments.config.as_deref(), &[], &[])?;
     let has_second = arguments.source.live || arguments.source.snapshot.is_some();
     if arguments.new.is_none() && !has_second {
         bail!("name what to compare with: a second path, --live, or --snapshot FILE");
@@ -102,8 +97,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.old == Path::new("-") && arguments.new.as_deref() == Some(Path::new("-")) {
         bail!("only one side can be standard input");
     }
-    let old = Source::open(Some(&arguments.old), &without_source(&arguments.source))?;
-    let new = Source::open(arguments.new.as_deref(), &arguments.source)?;
+    let mut source = arguments.source.clone();
+    source
+        .pod_templates
+        .extend(settings.pod_templates.iter().cloned());
+    let old = Source::open(Some(&arguments.old), &without_source(&source))?;
+    let new = Source::open(arguments.new.as_deref(), &source)?;
     let (old, new) = (Side::of(&old, &settings), Side::of(&new, &settings));
     for side in [&old, &new] {
         if let Some(input) = side.input {

@@ -4,19 +4,16 @@ mod diff;
 mod report;
 mod write;
 
-use super::audit;
 use crate::arguments::SeverityArgument;
+use crate::auditing;
 use crate::input::{ALL, InputArguments};
 use crate::output::{self, Colour, Format, Outcome, Style, answer, shown, tell};
-use analysis::audit::{Config, Options as AuditOptions, Settings};
-use analysis::checks;
 use analysis::finding::Severity;
 use analysis::fix::{self, File, Options};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use model::registry::Registry;
 use pod_security::Level;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -118,11 +115,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if target == Target::StandardOutput && arguments.format != Format::Human {
         bail!("-o - prints the repaired text: --format goes with --diff, --in-place and -o DIR");
     }
-    let settings = settings(arguments)?;
-    let input = arguments.input.load(ALL)?;
+    let settings = auditing::settings(
+        arguments.config.as_deref(),
+        &arguments.check,
+        &arguments.skip,
+    )?;
+    let input = arguments.input.load_with(&settings.pod_templates, ALL)?;
     tell(input.snapshot.problems(), &input.texts);
     let problems = input.snapshot.problems().to_vec();
-    let worst = audit::worst(&input.snapshot);
+    let worst = auditing::worst(&input.snapshot);
     let named: Vec<(String, Arc<[u8]>)> = input
         .snapshot
         .files()
@@ -138,15 +139,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         .iter()
         .map(|(name, text)| File { name, text })
         .collect();
-    let mut reading = snapshot::Options::manifests(input.namespace);
-    reading.with_given = !source.without_defaults;
+    let reading = source.reading(&settings.pod_templates);
     let options = Options {
-        audit: AuditOptions {
-            settings: &settings,
-            baseline: None,
-            today: audit::today(),
-            workers: std::thread::available_parallelism().map_or(1, NonZero::get),
-        },
+        audit: auditing::options(&settings, None),
         level: arguments.level,
     };
     let registry = Arc::new(Registry::builtin());
@@ -209,24 +204,4 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let is_bad = fixed.left.iter().any(|(s, n)| *s >= fail_on && *n > 0);
     let outcome = if is_bad { Outcome::Bad } else { Outcome::Good };
     Ok(outcome.status(worst))
-}
-
-/// The configuration file, with what the command line changes.
-fn settings(arguments: &Arguments) -> Result<Settings> {
-    let mut config = match &arguments.config {
-        Some(path) => {
-            Config::parse(&audit::read(path)?).with_context(|| path.display().to_string())?
-        }
-        None => Config::default(),
-    };
-    config.only.extend(arguments.check.iter().cloned());
-    for id in &arguments.skip {
-        let id = checks::find(id).map_or(id.as_str(), |check| check.id);
-        config.checks.entry(id.to_owned()).or_default().enabled = Some(false);
-    }
-    let settings = config.settings();
-    match &arguments.config {
-        Some(path) => settings.with_context(|| path.display().to_string()),
-        None => Ok(settings?),
-    }
 }

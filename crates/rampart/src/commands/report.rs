@@ -8,19 +8,17 @@ mod pods;
 mod powers;
 mod summary;
 
-use super::audit::{read, today, worst};
 use crate::arguments::SeverityArgument;
+use crate::auditing::{self, worst};
 use crate::findings::{self, Shown};
 use crate::input::{ALL, Input, InputArguments};
 use crate::output::{Outcome, tell, write};
 use crate::page::Page;
-use analysis::audit::{Baseline, Config, Options, Settings};
 use analysis::finding::Severity;
 use analysis::network::SnapshotNetwork;
 use analysis::score::own;
 use anyhow::{Context, Result};
 use clap::Args;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -56,29 +54,12 @@ pub(crate) struct Arguments {
 
 /// Reads everything, looks at it in every way, and writes the page.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let settings = match &arguments.config {
-        Some(path) => Config::parse(&read(path)?)
-            .and_then(Config::settings)
-            .with_context(|| path.display().to_string())?,
-        None => Settings::default(),
-    };
-    let baseline = match &arguments.baseline {
-        Some(path) => {
-            Some(Baseline::parse(&read(path)?).with_context(|| path.display().to_string())?)
-        }
-        None => None,
-    };
-    let input = arguments.input.load(ALL)?;
+    let settings = auditing::settings(arguments.config.as_deref(), &[], &[])?;
+    let baseline = auditing::baseline(arguments.baseline.as_deref())?;
+    let input = arguments.input.load_with(&settings.pod_templates, ALL)?;
     let snapshot = &input.snapshot;
-    let report = analysis::audit::run(
-        snapshot,
-        Options {
-            settings: &settings,
-            baseline: baseline.as_ref(),
-            today: today(),
-            workers: std::thread::available_parallelism().map_or(1, NonZero::get),
-        },
-    );
+    let namespace = arguments.input.source.namespace.as_deref();
+    let report = auditing::audit(snapshot, &settings, baseline.as_ref(), namespace);
     let network = SnapshotNetwork::new(snapshot);
     let problems = super::netpol::problems(&input, &network);
     tell(&problems, &input.texts);

@@ -1,17 +1,16 @@
 //! `rampart score`: how well pods are guarded, with the reason for every point.
 
-use super::audit::{read, today, worst};
 use crate::arguments::{self, Profile};
+use crate::auditing::{self, worst};
 use crate::findings::colour;
 use crate::input::{ALL, Input};
 use crate::output::{Colour, Outcome, Style, answer, foreign, shown, tell};
-use analysis::audit::{Config, Options, Settings};
+use analysis::audit::Settings;
 use analysis::finding::Severity;
 use analysis::score::{kubesec, own};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 use snapshot::Location;
-use std::num::NonZero;
 use std::process::ExitCode;
 
 /// The version of the answer's form.
@@ -23,12 +22,7 @@ pub(crate) fn run(arguments: &arguments::Score) -> Result<ExitCode> {
     if is_kubesec && (arguments.config.is_some() || arguments.fail_on.is_some()) {
         bail!("kubesec's rules have no settings and no severities: use --fail-below");
     }
-    let settings = match &arguments.config {
-        Some(path) => Config::parse(&read(path)?)
-            .and_then(Config::settings)
-            .with_context(|| path.display().to_string())?,
-        None => Settings::default(),
-    };
+    let settings = auditing::settings(arguments.config.as_deref(), &[], &[])?;
     let input = arguments.input.load_with(&settings.pod_templates, ALL)?;
     tell(input.snapshot.problems(), &input.texts);
     let outcome = if is_kubesec {
@@ -56,19 +50,8 @@ fn by_findings(
     input: &Input,
     settings: &Settings,
 ) -> Result<Outcome> {
-    let mut report = analysis::audit::run(
-        &input.snapshot,
-        Options {
-            settings,
-            baseline: None,
-            today: today(),
-            workers: std::thread::available_parallelism().map_or(1, NonZero::get),
-        },
-    );
     let only = arguments.input.source.namespace.as_deref();
-    if let Some(namespace) = only {
-        report.keep_namespace(namespace);
-    }
+    let report = auditing::audit(&input.snapshot, settings, None, only);
     let stderr = Style::stderr();
     for notice in &report.notices {
         let word = stderr.paint(Colour::Attention, "note");

@@ -1,9 +1,9 @@
 //! One side of a comparison: objects that are audited now, or the document of an earlier audit.
 
 use super::{Record, Recorded, worst};
-use crate::commands::audit::{read, today};
+use crate::auditing::{self, read};
 use crate::input::{ALL, Input, InputArguments, SourceArguments};
-use analysis::audit::{Mark, Options, Report, Settings};
+use analysis::audit::{Mark, Report, Settings};
 use analysis::finding::Finding;
 use anyhow::{Context, Result, bail};
 use model::decode::{Format, decode};
@@ -11,7 +11,6 @@ use serde::Deserialize;
 use snapshot::{Location, Problem, ProblemKind, SCHEMA_VERSION, Severity};
 use std::collections::HashSet;
 use std::io::Read;
-use std::num::NonZero;
 use std::path::Path;
 
 /// The version of the documents that are read.
@@ -125,15 +124,7 @@ impl<'i> Side<'i> {
                 }
             }
             Source::Objects(input) => {
-                let report = analysis::audit::run(
-                    &input.snapshot,
-                    Options {
-                        settings,
-                        baseline: None,
-                        today: today(),
-                        workers: std::thread::available_parallelism().map_or(1, NonZero::get),
-                    },
-                );
+                let report = auditing::audit(&input.snapshot, settings, None, None);
                 let excused = report.suppressed.iter();
                 Self {
                     input: Some(input),
