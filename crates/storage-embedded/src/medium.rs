@@ -58,7 +58,16 @@ impl Shared {
             .map_or(Ok(()), |interpose| interpose(operation))
     }
 
-    pub(crate) fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+    /// Changes the file in memory alone, if it is not accepted yet.
+    fn on_trial(&self, change: impl FnOnce(&mut Trial)) -> bool {
+        // Once it is accepted, nobody waits for others here.
+        if self.trial.read().is_none() {
+            return false;
+        }
+        self.trial.write().as_mut().map(change).is_some()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         self.ask(FileOperation::Read(out.len()))?;
         self.file.read_exact_at(out, offset)
     }
@@ -113,30 +122,21 @@ impl redb::StorageBackend for Medium {
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        if self.0.trial.read().is_some()
-            && let Some(trial) = &mut *self.0.trial.write()
-        {
-            trial.set_len(length);
+        if self.0.on_trial(|trial| trial.set_len(length)) {
             return Ok(());
         }
         self.0.set_len(length)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        if self.0.trial.read().is_some()
-            && let Some(trial) = &mut *self.0.trial.write()
-        {
-            trial.sync();
+        if self.0.on_trial(|trial| trial.sync()) {
             return Ok(());
         }
         self.0.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        if self.0.trial.read().is_some()
-            && let Some(trial) = &mut *self.0.trial.write()
-        {
-            trial.write(offset, data);
+        if self.0.on_trial(|trial| trial.write(offset, data)) {
             return Ok(());
         }
         self.0.write(offset, data)

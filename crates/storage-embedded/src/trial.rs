@@ -1,11 +1,7 @@
 //! What would be done to a file, kept in memory.
 
 use crate::medium::Change;
-use std::collections::BTreeMap;
 use std::io;
-
-/// How finely what was written is laid over the file, in bytes.
-const BLOCK: u64 = 4096;
 
 enum Step {
     SetLength(u64),
@@ -13,25 +9,23 @@ enum Step {
     Sync,
 }
 
-/// Steps that were not taken yet, and the file as it would be after them. Repairs write little, so
-/// that all of it has room in memory.
+/// Steps that were not taken yet, and the file as it would be after them. Opening a database takes
+/// about a dozen, so that a read looks at each.
 pub(crate) struct Trial {
+    /// How long the file is.
+    held: u64,
+    /// How long it would be.
     length: u64,
-    /// How much of the file's own content still counts: it was cut to this length.
-    kept: u64,
     steps: Vec<Step>,
-    /// The blocks that were written: of each, the bytes that were, by their place in it.
-    blocks: BTreeMap<u64, Vec<Option<u8>>>,
 }
 
 impl Trial {
     /// Of a file of that length.
     pub(crate) fn of(length: u64) -> Self {
         Self {
+            held: length,
             length,
-            kept: length,
             steps: Vec::new(),
-            blocks: BTreeMap::new(),
         }
     }
 
@@ -41,12 +35,6 @@ impl Trial {
 
     pub(crate) fn set_len(&mut self, length: u64) {
         self.length = length;
-        self.kept = self.kept.min(length);
-        self.blocks.split_off(&length.div_ceil(BLOCK));
-        if let Some(last) = self.blocks.get_mut(&(length / BLOCK)) {
-            let within = usize::try_from(length % BLOCK).unwrap_or(usize::MAX);
-            last.iter_mut().skip(within).for_each(|byte| *byte = None);
-        }
         self.steps.push(Step::SetLength(length));
     }
 
@@ -55,26 +43,8 @@ impl Trial {
     }
 
     pub(crate) fn write(&mut self, offset: u64, data: &[u8]) {
-        self.each_block(offset, data);
         self.length = self.length.max(offset.saturating_add(size(data)));
         self.steps.push(Step::Write(offset, data.into()));
-    }
-
-    fn each_block(&mut self, mut offset: u64, mut data: &[u8]) {
-        while !data.is_empty() {
-            let within = usize::try_from(offset % BLOCK).unwrap_or_default();
-            let room = usize::try_from(BLOCK).unwrap_or(usize::MAX) - within;
-            let (now, rest) = data.split_at(room.min(data.len()));
-            let block = self
-                .blocks
-                .entry(offset / BLOCK)
-                .or_insert_with(|| vec![None; usize::try_from(BLOCK).unwrap_or_default()]);
-            for (byte, written) in block.iter_mut().skip(within).zip(now) {
-                *byte = Some(*written);
-            }
-            offset = offset.saturating_add(size(now));
-            data = rest;
-        }
     }
 
     /// Reads the file as it would be; `file` reads what it holds.
@@ -84,24 +54,30 @@ impl Trial {
         out: &mut [u8],
         file: impl FnOnce(u64, &mut [u8]) -> io::Result<()>,
     ) -> io::Result<()> {
-        let end = offset.saturating_add(size(out));
-        if end > self.length {
+        if offset.saturating_add(size(out)) > self.length {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let held = self.kept.saturating_sub(offset).min(size(out));
-        let held = usize::try_from(held).unwrap_or(usize::MAX);
-        let (from_file, beyond) = out.split_at_mut(held.min(out.len()));
+        let place = |at: u64| usize::try_from(at.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let (from_file, beyond) = out.split_at_mut(place(self.held).min(out.len()));
         if !from_file.is_empty() {
             file(offset, from_file)?;
         }
         beyond.fill(0);
-        for (number, block) in self.blocks.range(offset / BLOCK..end.div_ceil(BLOCK)) {
-            let begin = number.saturating_mul(BLOCK);
-            let skipped = usize::try_from(offset.saturating_sub(begin)).unwrap_or(usize::MAX);
-            let into = usize::try_from(begin.saturating_sub(offset)).unwrap_or(usize::MAX);
-            let written = block.iter().skip(skipped);
-            for (byte, written) in out.iter_mut().skip(into).zip(written) {
-                *byte = written.unwrap_or(*byte);
+        for step in &self.steps {
+            match step {
+                Step::SetLength(length) => {
+                    out.iter_mut()
+                        .skip(place(*length))
+                        .for_each(|byte| *byte = 0);
+                }
+                Step::Write(at, data) => {
+                    let before = usize::try_from(offset.saturating_sub(*at)).unwrap_or(usize::MAX);
+                    let written = data.iter().skip(before);
+                    for (byte, written) in out.iter_mut().skip(place(*at)).zip(written) {
+                        *byte = *written;
+                    }
+                }
+                Step::Sync => {}
             }
         }
         Ok(())
