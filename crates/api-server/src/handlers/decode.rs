@@ -160,7 +160,11 @@ fn cannot_be_handled(expected: &Expected, why: &str) -> Status {
 }
 
 /// Checks that `apiVersion` and `kind` are what the path says; missing ones are filled in.
-fn check_kind(registry: &Registry, expected: &Expected, value: &mut Value) -> Result<(), Status> {
+pub fn check_kind(
+    registry: &Registry,
+    expected: &Expected,
+    value: &mut Value,
+) -> Result<(), Status> {
     let want = &expected.kind;
     let text = |name: &str| match value.get(name) {
         None | Some(Value::Null) => Ok(String::new()),

@@ -62,10 +62,6 @@ impl DeleteOptions {
         if !errors.is_empty() {
             return Err(Status::invalid("meta.k8s.io", "DeleteOptions", "", &errors));
         }
-        if options.grace.is_some_and(|g| g < 0) {
-            // Upstream takes negative periods as "now, but not quite".
-            options.grace = Some(1);
-        }
         Ok(options)
     }
 
@@ -112,6 +108,32 @@ impl DeleteOptions {
             self.revision = Some(revision.to_string());
         }
         free
+    }
+
+    /// Speaks of another version of the object from now on, if it spoke of one.
+    pub fn rebind(&mut self, revision: u64) {
+        if let Some(bound) = &mut self.revision {
+            *bound = revision.to_string();
+        }
+    }
+
+    /// Whether this is the object that is meant; `conflict` makes the error of why it is not.
+    pub fn check(&self, object: &Value, conflict: impl Fn(String) -> Status) -> Result<(), Status> {
+        if let Some(uid) = self.uid.as_deref().filter(|u| *u != meta::uid(object)) {
+            return Err(conflict(format!(
+                "the UID in the precondition ({uid}) does not match the UID in record ({}). The \
+                 object might have been deleted and then recreated",
+                meta::uid(object)
+            )));
+        }
+        let revision = meta::resource_version(object);
+        match self.revision.as_deref().filter(|r| *r != revision) {
+            None => Ok(()),
+            Some(wanted) => Err(conflict(format!(
+                "the ResourceVersion in the precondition ({wanted}) does not match the \
+                 ResourceVersion in record ({revision}). The object might have been modified"
+            ))),
+        }
     }
 
     fn from_query(ctx: &Context, errors: &mut ErrorList) -> Result<Self, Status> {
@@ -210,34 +232,13 @@ pub async fn run(
         server.fresh().await?;
         let current = find(server, served, namespace, name)?;
         let old = current.encoded.parse().map_err(Status::internal)?;
-        check(served, &old, options)?;
+        options.check(&old, |why| served.conflict(name, why))?;
         admit(server, ctx, served, &old, options.dry_run)?;
         if let Some(deleted) = once(server, served, &current, old, options).await? {
             return Ok(deleted);
         }
     }
     Err(served.stale(name))
-}
-
-fn check(served: &Served, old: &Value, options: &DeleteOptions) -> Result<(), Status> {
-    let name = meta::name(old);
-    if let Some(uid) = options.uid.as_deref().filter(|u| *u != meta::uid(old)) {
-        let why = format!(
-            "the UID in the precondition ({uid}) does not match the UID in record ({}). The \
-             object might have been deleted and then recreated",
-            meta::uid(old)
-        );
-        return Err(served.conflict(name, why));
-    }
-    let revision = meta::resource_version(old);
-    if let Some(wanted) = options.revision.as_deref().filter(|r| *r != revision) {
-        let why = format!(
-            "the ResourceVersion in the precondition ({wanted}) does not match the \
-             ResourceVersion in record ({revision}). The object might have been modified"
-        );
-        return Err(served.conflict(name, why));
-    }
-    Ok(())
 }
 
 fn admit(
@@ -349,14 +350,14 @@ fn grace(served: &Served, old: &Value, options: &DeleteOptions) -> i64 {
         return 0;
     }
     let number = |path: &[&str]| meta::at(old, path).and_then(Value::as_i64);
-    let wanted = options
-        .grace
-        .or_else(|| number(&["spec", "terminationGracePeriodSeconds"]))
-        .unwrap_or(DEFAULT_GRACE);
-    // A deletion that is under way can be hastened, not slowed down.
-    match number(&["metadata", "deletionGracePeriodSeconds"]) {
-        Some(running) => wanted.min(running),
-        None => wanted,
+    // Upstream takes negative periods as "now, but not quite".
+    let asked = options.grace.map(|asked| if asked < 0 { 1 } else { asked });
+    // A deletion that is under way can be hastened, not slowed down; whoever does not say by how
+    // much leaves it as it is.
+    match (asked, number(&["metadata", "deletionGracePeriodSeconds"])) {
+        (asked, Some(running)) => asked.map_or(running, |asked| asked.min(running)),
+        (Some(asked), None) => asked,
+        (None, None) => number(&["spec", "terminationGracePeriodSeconds"]).unwrap_or(DEFAULT_GRACE),
     }
 }
 

@@ -42,6 +42,7 @@ fn prepare_create(pod: &mut Value) {
     let class = pod_qos::class(pod).as_str();
     let mut status = json!({"phase": "Pending", "qosClass": class});
     if !list(pod.get("spec").unwrap_or(&Value::Null), "schedulingGates").is_empty() {
+        let created = meta::at(pod, &["metadata", "creationTimestamp"]).cloned();
         meta::set(
             &mut status,
             &["conditions"],
@@ -51,7 +52,7 @@ fn prepare_create(pod: &mut Value) {
                 "reason": "SchedulingGated",
                 "message": "Scheduling is blocked due to non-empty scheduling gates",
                 "lastProbeTime": null,
-                "lastTransitionTime": null,
+                "lastTransitionTime": created,
             }]),
         );
     }
@@ -128,6 +129,18 @@ fn merge_term(term: &mut Map, labels: &Map) {
     }
 }
 
+/// Conditions always tell their times, if only that there is none.
+fn fill_conditions(pod: &mut Value) {
+    let Some(status) = pod.get_mut("status").and_then(Value::as_object_mut) else {
+        return;
+    };
+    for condition in fill::maps(status, "conditions") {
+        for field in ["lastProbeTime", "lastTransitionTime"] {
+            condition.entry(field).or_insert(Value::Null);
+        }
+    }
+}
+
 fn prepare_update(pod: &mut Value, old: &Value, subresource: &str) {
     match subresource {
         "" => {
@@ -144,6 +157,7 @@ fn prepare_update(pod: &mut Value, old: &Value, subresource: &str) {
             {
                 meta::set(pod, &["status", "qosClass"], class.clone());
             }
+            fill_conditions(pod);
         }
         "ephemeralcontainers" => {
             let containers = meta::remove(pod, &["spec", "ephemeralContainers"]);
