@@ -28,6 +28,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "cluster-api",
             "admission",
             "reconcile",
+            "node-plan",
             "snapshot",
             "analysis",
         ],

@@ -1,0 +1,7 @@
+//! What a node does for its pods, computed as data: nothing here touches a file, a socket, the
+//! clock or the kernel. An agent reads the objects, calls this crate, and carries out what it says.
+//! Behaviour follows kubelet 1.33 where upstream has a say.
+
+pub mod containers;
+pub mod env;
+pub mod references;
