@@ -3,5 +3,8 @@
 //! Behaviour follows kubelet 1.33 where upstream has a say.
 
 pub mod containers;
+pub mod dns;
 pub mod env;
+pub mod hosts;
 pub mod references;
+pub mod volumes;
