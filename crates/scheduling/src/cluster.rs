@@ -27,6 +27,15 @@ pub enum NodeChange {
     Changed(Box<NodeInfo>),
 }
 
+/// An image that nodes have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Image {
+    /// What the node said that had it first.
+    pub(crate) size: i64,
+    /// How many nodes have it.
+    pub(crate) nodes: usize,
+}
+
 /// Nodes and the pods that have one, with indexes for filters and scores. Every change costs as
 /// much as what it changes, not as much as the cluster is large.
 #[derive(Debug, Default)]
@@ -49,7 +58,7 @@ pub struct Cluster {
     pub(crate) preferring: CarriedTerms,
     pub(crate) namespaces: NamespaceLabels,
     pub(crate) storage: Storage,
-    images: HashMap<String, usize>,
+    images: HashMap<String, Image>,
     /// Pods that wait for room on a node that preemption makes.
     nominated: HashMap<String, Vec<Arc<PodInfo>>>,
     nominations: HashMap<PodKey, String>,
@@ -100,9 +109,9 @@ impl Cluster {
         &self.order
     }
 
-    /// How many nodes have an image.
-    pub(crate) fn nodes_with_image(&self, name: &str) -> usize {
-        self.images.get(name).copied().unwrap_or(0)
+    /// An image, if a node has it.
+    pub(crate) fn image(&self, name: &str) -> Option<Image> {
+        self.images.get(name).copied()
     }
 
     /// A node appeared or changed.
@@ -186,10 +195,13 @@ impl Cluster {
         let Some(node) = self.nodes.get(at(id)).and_then(Option::as_ref) else {
             return;
         };
-        for name in node.images.keys() {
-            let count = self.images.entry(name.clone()).or_default();
-            *count = count.saturating_add_signed(sign);
-            if *count == 0 {
+        for (name, size) in &node.images {
+            let image = self.images.entry(name.clone()).or_insert(Image {
+                size: *size,
+                nodes: 0,
+            });
+            image.nodes = image.nodes.saturating_add_signed(sign);
+            if image.nodes == 0 {
                 self.images.remove(name);
             }
         }

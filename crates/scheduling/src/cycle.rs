@@ -82,6 +82,9 @@ pub(crate) struct View<'a> {
     meets_itself: bool,
     anti: Vec<TermState<'a>>,
     repelling: Vec<&'a Carried>,
+    /// Whether there is anything to look at for pod affinity. If not, upstream leaves the plugin
+    /// out, so that what nominated pods want goes unseen.
+    has_affinity: bool,
     spread: Vec<SpreadState<'a>>,
     keys: Vec<KeyId>,
 }
@@ -101,11 +104,16 @@ impl<'a> View<'a> {
         let scopes: Vec<&Arc<Scope>> = pod.affinity.required.iter().map(|t| &t.scope).collect();
         let keys: Vec<KeyId> = registered.spread.iter().map(|(_, key)| *key).collect();
         let hard = pod.spread.iter().filter(|constraint| constraint.is_hard);
+        let repelling: Vec<_> = cluster.repelling.about(pod, &cluster.namespaces).collect();
+        let has_affinity = !pod.affinity.required.is_empty()
+            || !pod.affinity.required_anti.is_empty()
+            || repelling.iter().any(|carried| carried.tally.total() > 0);
         Self {
+            has_affinity,
             anywhere: affinity.iter().map(|term| term.tally.total()).sum(),
             meets_itself: scopes.iter().all(|s| s.matches(pod, &cluster.namespaces)),
             anti: registered.anti.iter().filter_map(state).collect(),
-            repelling: cluster.repelling.about(pod, &cluster.namespaces).collect(),
+            repelling,
             spread: hard
                 .zip(&registered.spread)
                 .filter_map(|(constraint, (group, key))| {
@@ -174,7 +182,9 @@ impl<'a> View<'a> {
             };
             is_met &= term.tally.get(value) + shift > 0;
         }
-        is_met || (self.anywhere + shift <= 0 && self.meets_itself)
+        // A pod on this node, which has all keys, was counted once for each term.
+        let terms = i64::try_from(self.affinity.len()).unwrap_or(i64::MAX);
+        is_met || (self.anywhere + shift.saturating_mul(terms) <= 0 && self.meets_itself)
     }
 
     /// Whether required anti-affinity holds.
@@ -191,6 +201,9 @@ impl<'a> View<'a> {
 
     /// Whether the pods that are there keep this one away.
     pub(crate) fn is_repelled(&self, id: NodeId, change: Option<&Change<'_>>) -> bool {
+        if !self.has_affinity {
+            return false;
+        }
         let there: i64 = self
             .repelling
             .iter()
@@ -411,9 +424,10 @@ impl<'a> Change<'a> {
             return;
         };
         for (shift, state) in self.spread.iter_mut().zip(&view.spread) {
-            let is_meant = state.constraint.counts()
-                && may_count(state.group)
-                && !pod.is_terminating
+            // Upstream takes off and puts on pods that it did not count: those that are going, and
+            // all of a constraint whose selector matches all.
+            let was_counted = state.constraint.counts() && !pod.is_terminating;
+            let is_meant = (!was_counted || may_count(state.group))
                 && state.constraint.scope.matches(pod, labels);
             if is_meant && view.is_counted(state.constraint, self.id, node) {
                 *shift += sign;

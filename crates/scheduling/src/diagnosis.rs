@@ -16,8 +16,8 @@ pub struct Diagnosis {
     pub(crate) ids: Vec<NodeId>,
     /// What was said before any node was looked at; then no node was.
     pub refusal: Option<Refusal>,
-    /// The plugin that excluded all nodes which `misfits` does not name.
-    pub excluded_by: Option<Plugin>,
+    /// The plugins that are said to have excluded all nodes which `misfits` does not name.
+    pub excluded_by: [Option<Plugin>; 2],
     /// What preemption said.
     pub preemption: Option<String>,
 }
@@ -39,7 +39,8 @@ impl Diagnosis {
             .iter()
             .filter_map(|(_, misfit)| misfit.plugin());
         let refusal = self.refusal.iter().map(|refusal| refusal.plugin);
-        nodes.chain(refusal).chain(self.excluded_by).collect()
+        let excluded = self.excluded_by.into_iter().flatten();
+        nodes.chain(refusal).chain(excluded).collect()
     }
 
     /// The message of the condition and the event, as upstream's `FitError`.
@@ -50,9 +51,11 @@ impl Diagnosis {
         let mut text = match &self.refusal {
             Some(refusal) => format!("0/{} nodes are available: {}.", self.nodes, refusal.message),
             None => {
-                let absent = self
-                    .excluded_by
-                    .map(|plugin| format!("node(s) didn't satisfy plugin(s) [{}]", plugin.name()));
+                let plugins = self.excluded_by.iter().flatten();
+                let names: BTreeSet<&str> = plugins.map(|plugin| plugin.name()).collect();
+                let names: Vec<&str> = names.into_iter().collect();
+                let absent = (!names.is_empty())
+                    .then(|| format!("node(s) didn't satisfy plugin(s) [{}]", names.join(" ")));
                 let misfits = self.misfits.iter().map(|(_, misfit)| misfit);
                 histogram(self.nodes, misfits, absent.as_deref())
             }

@@ -131,11 +131,13 @@ impl Engine {
             found.look(&filters, id);
         }
         if found.feasible.is_empty() {
-            found = Search::default();
+            let refused = std::mem::take(&mut found.misfits).pop();
             let only = pod.required_nodes.names();
             let candidates: Vec<NodeId> = match &only {
                 Some(names) => {
-                    diagnosis.excluded_by = Some(Plugin::NodeAffinity);
+                    // What the nominated node lacks is told along, as upstream does.
+                    let nominated = refused.as_ref().and_then(|(_, misfit)| misfit.plugin());
+                    diagnosis.excluded_by = [Some(Plugin::NodeAffinity), nominated];
                     names
                         .iter()
                         .filter_map(|name| self.cluster.id(name))
@@ -157,7 +159,11 @@ impl Engine {
                     break;
                 }
             }
-            self.next_start = (self.next_start + found.evaluated) % nodes;
+            // What was said of the nominated node stands if the search does not come by it.
+            found
+                .misfits
+                .extend(refused.filter(|(id, _)| !found.has(*id)));
+            self.next_start = (self.next_start + found.evaluated()) % nodes;
         }
         if found.feasible.is_empty() {
             for (id, misfit) in found.misfits {
@@ -173,7 +179,7 @@ impl Engine {
             let node = self.cluster.get(id);
             node.map(|node| node.name.clone()).unwrap_or_default()
         };
-        let (evaluated, feasible) = (found.evaluated, found.feasible.len());
+        let (evaluated, feasible) = (found.evaluated(), found.feasible.len());
         if let [only] = found.feasible.as_slice() {
             return Ok(Placement {
                 node: name(*only),
@@ -286,7 +292,6 @@ pub struct Verdict {
 struct Search {
     feasible: Vec<NodeId>,
     misfits: Vec<(NodeId, Misfit)>,
-    evaluated: usize,
 }
 
 impl Search {
@@ -294,10 +299,17 @@ impl Search {
         let Some(node) = filters.view.cluster.get(id) else {
             return;
         };
-        self.evaluated += 1;
         match filters.check_with_nominated(id, node, None) {
             None => self.feasible.push(id),
             Some(misfit) => self.misfits.push((id, misfit)),
         }
+    }
+
+    fn evaluated(&self) -> usize {
+        self.feasible.len() + self.misfits.len()
+    }
+
+    fn has(&self, id: NodeId) -> bool {
+        self.feasible.contains(&id) || self.misfits.iter().any(|(known, _)| *known == id)
     }
 }

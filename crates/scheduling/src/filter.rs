@@ -140,10 +140,8 @@ fn shortage(pod: &PodInfo, node: &NodeInfo, change: Option<&Change<'_>>) -> Shor
     let has = &node.allocatable;
     let used = &node.requested;
     let more = change.map(|change| &change.requested);
-    let mut lacks = |wanted: i64, allocatable: i64, used: i64, more: i64| {
-        let is_short = wanted > 0 && wanted > allocatable.saturating_sub(used.saturating_add(more));
-        shortage.is_beyond_node |= is_short && wanted > allocatable;
-        is_short
+    let lacks = |wanted: i64, allocatable: i64, used: i64, more: i64| {
+        wanted > 0 && wanted > allocatable.saturating_sub(used.saturating_add(more))
     };
     let cpu = lacks(
         wants.milli_cpu,

@@ -81,8 +81,6 @@ pub struct Shortage {
     pub ephemeral_storage: bool,
     /// Others by name.
     pub scalars: Vec<Arc<str>>,
-    /// The pod asks for more than the whole node has, so that removing pods does not help.
-    pub is_beyond_node: bool,
 }
 
 impl Shortage {
@@ -161,8 +159,8 @@ impl Misfit {
     /// `UnschedulableAndUnresolvable`.
     pub fn is_resolvable(&self) -> bool {
         match self {
-            Self::Resources(shortage) => !shortage.is_beyond_node,
-            Self::Ports
+            Self::Resources(_)
+            | Self::Ports
             | Self::DiskConflict
             | Self::ReadWriteOncePod
             | Self::TooManyVolumes

@@ -55,7 +55,7 @@ impl NodeInfo {
                 .iter()
                 .filter_map(Value::as_str)
             {
-                images.insert(name.to_owned(), size.unwrap_or(0));
+                images.entry(name.to_owned()).or_insert(size.unwrap_or(0));
             }
         }
         Self {

@@ -237,12 +237,9 @@ fn scored(pod: &Value, requests: &Amounts) -> (i64, i64) {
     (filled.milli_cpu, filled.memory)
 }
 
-/// The host ports of the containers that run side by side: init containers only if they are
-/// sidecars.
+/// The host ports of the containers. Upstream counts those of init containers for nothing, not
+/// even of sidecars.
 fn ports(pod: &Value) -> Vec<HostPort> {
-    let sidecars = meta::list(pod, &["spec", "initContainers"])
-        .iter()
-        .filter(|container| meta::text(container, &["restartPolicy"]) == "Always");
     let or = |text: &str, default: &str| {
         if text.is_empty() {
             default.to_owned()
@@ -252,7 +249,6 @@ fn ports(pod: &Value) -> Vec<HostPort> {
     };
     meta::list(pod, &["spec", "containers"])
         .iter()
-        .chain(sidecars)
         .flat_map(|container| meta::list(container, &["ports"]))
         .filter_map(|port| {
             let number = meta::at(port, &["hostPort"])?.as_u64().filter(|n| *n > 0)?;

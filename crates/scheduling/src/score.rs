@@ -184,11 +184,16 @@ const MEBIBYTE: i64 = 1024 * 1024;
 /// Nodes that have the pod's images already; an image that few nodes have counts less, so that
 /// pods do not all go there.
 fn images(cluster: &Cluster, pod: &PodInfo, nodes: &[(NodeId, &NodeInfo)]) -> Option<Vec<i64>> {
-    let known: Vec<(&str, usize)> = pod
+    let all = cluster.node_count().max(1) as f64;
+    // An image counts as many bytes as its share of the nodes.
+    let known: Vec<(&str, i64)> = pod
         .images
         .iter()
-        .map(|image| (image.as_str(), cluster.nodes_with_image(image)))
-        .filter(|(_, count)| *count > 0)
+        .filter_map(|name| {
+            let image = cluster.image(name)?;
+            let share = image.nodes as f64 / all;
+            Some((name.as_str(), (image.size as f64 * share) as i64))
+        })
         .collect();
     if known.is_empty() {
         return None;
@@ -196,15 +201,11 @@ fn images(cluster: &Cluster, pod: &PodInfo, nodes: &[(NodeId, &NodeInfo)]) -> Op
     let least = 23 * MEBIBYTE;
     let containers = i64::try_from(pod.images.len()).unwrap_or(i64::MAX);
     let most = (1000 * MEBIBYTE).saturating_mul(containers);
-    let all = cluster.node_count().max(1) as f64;
     let scores = nodes.iter().map(|(_, node)| {
-        let sum: i64 = known
+        let here = known
             .iter()
-            .filter_map(|(image, count)| {
-                let size = *node.images.get(*image)?;
-                Some((size as f64 * (*count as f64 / all)) as i64)
-            })
-            .sum();
+            .filter(|(name, _)| node.images.contains_key(*name));
+        let sum: i64 = here.map(|(_, bytes)| bytes).sum();
         BEST * (sum.clamp(least, most) - least) / (most - least)
     });
     Some(scores.collect())
@@ -246,11 +247,11 @@ fn spread(
                 keys: &keys,
             };
             by_domain = counts.by_domain(constraint, group, *key);
-            let mut seen = vec![false; by_domain.len()];
+            // Nodes without the key that take part are one domain more.
+            let mut seen = vec![false; by_domain.len() + 1];
             for (id, _) in nodes.iter().filter(|(id, _)| !is_ignored(*id)) {
-                if let Some(value) = topology.value(*key, *id)
-                    && let Some(seen) = seen.get_mut(at(value))
-                {
+                let place = topology.value(*key, *id).map_or(by_domain.len(), at);
+                if let Some(seen) = seen.get_mut(place) {
                     *seen = true;
                 }
             }

@@ -1,6 +1,7 @@
 //! Tables for filters, scores and preemption, through the engine's front door.
 
 mod filters;
+mod nominated;
 mod preemption;
 mod scores;
 mod volumes;
@@ -45,6 +46,15 @@ pub(crate) fn pod(name: &str, extra: Value) -> Value {
         "spec": { "containers": [{ "name": "c", "image": "i" }] },
     });
     merge(&mut pod, extra);
+    pod
+}
+
+/// The pod with the label `app`.
+pub(crate) fn labelled(mut pod: Value, app: &str) -> Value {
+    merge(
+        &mut pod,
+        json!({ "metadata": { "labels": { "app": app } } }),
+    );
     pod
 }
 

@@ -221,6 +221,12 @@ fn host_ports_conflict_by_address_and_protocol() {
             "{there} {wanted}"
         );
     }
+    // Those of init containers and sidecars are not looked at.
+    let mut world = World::of(&[node("n", json!({}))]);
+    world.run(&with("there", json!({ "hostPort": 80 })), "n");
+    let sidecar = json!({ "restartPolicy": "Always", "ports": [{ "hostPort": 80 }] });
+    let beside = pod("p", json!({ "spec": { "initContainers": [sidecar] } }));
+    assert_eq!(world.place(&beside), "n");
 }
 
 fn zoned(name: &str, zone: &str) -> Value {

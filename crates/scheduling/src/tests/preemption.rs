@@ -1,4 +1,4 @@
-use super::{World, busy, merge, node, pod};
+use super::{World, busy, labelled, merge, node, pod};
 use crate::Preemption;
 use model::Value;
 use serde_json::json;
@@ -12,14 +12,6 @@ fn names(plan: &Preemption) -> Vec<&str> {
 
 fn two() -> Vec<Value> {
     vec![node("a", json!({})), node("b", json!({}))]
-}
-
-fn labelled(mut pod: Value, app: &str) -> Value {
-    merge(
-        &mut pod,
-        json!({ "metadata": { "labels": { "app": app } } }),
-    );
-    pod
 }
 
 fn started(mut pod: Value, time: &str) -> Value {
@@ -153,11 +145,12 @@ fn where_it_cannot_help_it_is_not_tried() {
          preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 \
          Preemption is not helpful for scheduling."
     );
-    // More than a whole node has is not to be had by anybody's going.
+    // More than a whole node has is tried all the same.
     assert_eq!(
         world.preempt(&busy("p", "5", 20)).unwrap_err(),
         "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated taint {k: v}. \
-         preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
+         preemption: 0/3 nodes are available: 1 Insufficient cpu, 2 Preemption is not helpful for \
+         scheduling."
     );
     let mut never = busy("p", "1", 20);
     merge(
@@ -195,42 +188,6 @@ fn nobody_preempts_twice_while_victims_are_ending() {
 }
 
 #[test]
-fn nominated_pods_keep_their_room() {
-    let mut world = World::of(&two()[..1]);
-    let waiting = std::sync::Arc::new(crate::PodInfo::new(&busy("waiting", "3", 10)));
-    world.engine.cluster.nominate(&waiting, "a");
-    assert!(world.try_place(&busy("same", "2", 10)).is_err());
-    assert!(world.try_place(&busy("small", "1", 0)).is_ok());
-    assert_eq!(world.place(&busy("more", "2", 11)), "a");
-    assert_eq!(
-        world.place(&busy("waiting", "3", 10)),
-        "a",
-        "the pod itself"
-    );
-    let key = waiting.key.clone();
-    world.engine.cluster.denominate(&key);
-    assert!(world.try_place(&busy("same", "2", 10)).is_ok());
-}
-
-#[test]
-fn nominated_pods_raise_the_least_count_of_their_domain() {
-    let zoned = |name: &str| node(name, json!({ "metadata": { "labels": { "zone": name } } }));
-    let mut world = World::of(&[zoned("a"), zoned("b")]);
-    world.run(&labelled(pod("there", json!({})), "web"), "b");
-    let coming = crate::PodInfo::new(&labelled(busy("coming", "1", 5), "web"));
-    world
-        .engine
-        .cluster
-        .nominate(&std::sync::Arc::new(coming), "a");
-    let mut wants = labelled(busy("p", "1", 0), "web");
-    wants["spec"]["topologySpreadConstraints"] = json!([{
-        "maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
-        "labelSelector": { "matchLabels": { "app": "web" } },
-    }]);
-    assert_eq!(world.place(&wants), "a");
-}
-
-#[test]
 fn anti_affinity_and_spread_are_resolved_by_going() {
     let mut world = World::of(&two()[..1]);
     let term = json!({ "affinity": { "podAntiAffinity": {
@@ -246,4 +203,42 @@ fn anti_affinity_and_spread_are_resolved_by_going() {
         json!({ "spec": { "priority": 5, "affinity": term["affinity"] } }),
     );
     assert_eq!(names(&world.preempt(&wants).unwrap()), ["web"]);
+}
+
+#[test]
+fn the_last_of_its_kind_goes_for_the_first() {
+    let mut world = World::of(&two()[..1]);
+    world.run(&labelled(busy("old", "4", 0), "web"), "a");
+    let near = |key: &str| json!({ "topologyKey": key, "labelSelector": { "matchLabels": { "app": "web" } } });
+    let mut wants = labelled(busy("p", "4", 5), "web");
+    wants["spec"]["affinity"]["podAffinity"] = json!({
+        "requiredDuringSchedulingIgnoredDuringExecution":
+            [near("kubernetes.io/hostname"), near("kubernetes.io/hostname")],
+    });
+    // Both terms mean the pod that goes; without it nothing is left that they could mean.
+    assert_eq!(names(&world.preempt(&wants).unwrap()), ["old"]);
+}
+
+#[test]
+fn a_pod_that_is_going_counts_for_spread_when_taken_off() {
+    let zoned = |name: &str| node(name, json!({ "metadata": { "labels": { "zone": name } } }));
+    let mut cordoned = zoned("b");
+    merge(&mut cordoned, json!({ "spec": { "unschedulable": true } }));
+    let mut world = World::of(&[zoned("a"), cordoned]);
+    for name in ["one", "two"] {
+        world.run(&labelled(busy(name, "1", 9), "web"), "a");
+    }
+    let mut going = labelled(busy("going", "1", 0), "web");
+    merge(
+        &mut going,
+        json!({ "metadata": { "deletionTimestamp": "2024-01-01T00:00:00Z" } }),
+    );
+    world.run(&going, "a");
+    let mut wants = labelled(busy("p", "1", 5), "web");
+    wants["spec"]["topologySpreadConstraints"] = json!([{
+        "maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": { "matchLabels": { "app": "web" } },
+    }]);
+    // Without it upstream takes one web pod for gone, which it had not counted.
+    assert_eq!(names(&world.preempt(&wants).unwrap()), ["going"]);
 }

@@ -1,4 +1,4 @@
-use super::{World, busy, node, pod};
+use super::{World, busy, labelled, node, pod};
 use crate::Placement;
 use model::Value;
 use serde_json::json;
@@ -94,6 +94,36 @@ fn soft_spread_prefers_the_domain_with_fewer() {
 }
 
 #[test]
+fn nodes_without_a_zone_are_a_domain_of_their_own_by_default() {
+    let zoned = |name: &str, labels: Value| node(name, json!({ "metadata": { "labels": labels } }));
+    let mut world = World::of(&[
+        zoned("a", json!({ "topology.kubernetes.io/zone": "1" })),
+        zoned("b", json!({ "topology.kubernetes.io/zone": "2" })),
+        zoned("c", json!({})),
+    ]);
+    world.engine.cluster.set_service(&json!({
+        "metadata": { "name": "s", "namespace": "default" },
+        "spec": { "selector": { "app": "web" } },
+    }));
+    for number in 0..4 {
+        world.run(
+            &labelled(pod(&format!("web{number}"), json!({})), "web"),
+            "a",
+        );
+    }
+    let info = crate::PodInfo::new(&labelled(pod("p", json!({})), "web"));
+    // Before normalisation `a` has 4 ln 5 + 2 for its name and 4 ln 5 + 4 for one zone of three,
+    // which is 19, `b` has 6 and `c` 2.
+    let expected = [("a", 10), ("b", 78), ("c", 100)];
+    for verdict in world.engine.evaluate(&info) {
+        let scores = verdict.result.unwrap();
+        let spread = scores.iter().find(|s| s.plugin == "PodTopologySpread");
+        let found = (verdict.node.as_str(), spread.map_or(0, |s| s.score));
+        assert!(expected.contains(&found), "{found:?}");
+    }
+}
+
+#[test]
 fn pods_draw_and_repel_each_other() {
     let mut world = World::of(&[node("a", json!({})), node("b", json!({}))]);
     let term = json!({ "topologyKey": "kubernetes.io/hostname",
@@ -144,6 +174,11 @@ fn images_that_are_there_save_time() {
         (placed.node.as_str(), score(&placed, "ImageLocality")),
         ("b", Some(100 * (500 - 23) / (1000 - 23)))
     );
+    // An image is as large everywhere as the first node said that had it.
+    let mut world = World::of(&[with("a", 524_288_000), with("b", 1_048_576_000)]);
+    let placed = world.try_place(&pod).unwrap();
+    let expected = Some(100 * (500 - 23) / (1000 - 23));
+    assert_eq!(score(&placed, "ImageLocality"), expected, "{}", placed.node);
 }
 
 #[test]
