@@ -19,6 +19,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "scheduling",
             "network-policy",
             "manifest-edit",
+            "metrics",
         ],
     ),
     (

@@ -7,16 +7,30 @@ use bytes::Bytes;
 use cluster_api::Update;
 use model::{Value, meta};
 use scheduling::{Engine, Event, NodeChange, NodeInfo, PodInfo, PodKey, Queue};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Namespace and name.
 type Name = (String, String);
 
+/// A pod that waits, or whose binding is on the way.
+#[derive(Debug)]
+struct Waiting {
+    /// As it was seen last.
+    object: Bytes,
+    /// When it was tried first.
+    first: Option<u64>,
+}
+
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) engine: Engine,
     pub(crate) queue: Queue,
+    /// Every pod without a node that is this scheduler's.
+    waiting: HashMap<PodKey, Waiting>,
+    /// Pods that count as placed though they were not seen so yet.
+    assumed: HashSet<PodKey>,
     /// What was seen of everything but pods.
     known: HashMap<Source, HashSet<Name>>,
     listed: HashSet<Source>,
@@ -32,6 +46,8 @@ impl State {
         Self {
             engine: Engine::new(seed),
             queue: Queue::new(),
+            waiting: HashMap::new(),
+            assumed: HashSet::new(),
             known: HashMap::new(),
             listed: HashSet::new(),
         }
@@ -46,29 +62,29 @@ impl State {
     pub(crate) fn observe(&mut self, source: Source, update: Update, now: u64) {
         match update {
             Update::Reset(items) => {
-                let objects: Vec<Value> = items.iter().filter_map(parse).collect();
+                let objects: Vec<(Value, Bytes)> = items.into_iter().filter_map(parse).collect();
                 if source == Source::Pods {
                     self.keep_pods(&objects, now);
                 } else {
-                    let there: HashSet<Name> = objects.iter().map(name).collect();
+                    let there: HashSet<Name> = objects.iter().map(|(o, _)| name(o)).collect();
                     let known = self.known.entry(source).or_default();
                     let gone: Vec<Name> = known.difference(&there).cloned().collect();
                     for name in &gone {
                         self.remove(source, name, now);
                     }
                 }
-                for object in &objects {
-                    self.apply(source, object, now);
+                for (object, bytes) in &objects {
+                    self.apply(source, object, bytes, now);
                 }
                 self.listed.insert(source);
             }
             Update::Applied(object) => {
-                if let Some(object) = parse(&object) {
-                    self.apply(source, &object, now);
+                if let Some((object, bytes)) = parse(object) {
+                    self.apply(source, &object, &bytes, now);
                 }
             }
             Update::Deleted(object) => {
-                if let Some(object) = parse(&object) {
+                if let Some((object, _)) = parse(object) {
                     if source == Source::Pods {
                         self.remove_pod(&PodKey::of(&object), now);
                     } else {
@@ -80,11 +96,11 @@ impl State {
         }
     }
 
-    fn keep_pods(&mut self, pods: &[Value], now: u64) {
-        let there: HashSet<PodKey> = pods.iter().map(PodKey::of).collect();
-        let bound = self.engine.cluster.pods().map(|pod| &pod.key);
-        let gone: Vec<PodKey> = bound
-            .chain(self.queue.keys())
+    fn keep_pods(&mut self, pods: &[(Value, Bytes)], now: u64) {
+        let there: HashSet<PodKey> = pods.iter().map(|(pod, _)| PodKey::of(pod)).collect();
+        let placed = self.engine.cluster.pods().map(|pod| &pod.key);
+        let gone: HashSet<PodKey> = placed
+            .chain(self.waiting.keys())
             .filter(|key| !there.contains(*key))
             .cloned()
             .collect();
@@ -93,14 +109,14 @@ impl State {
         }
     }
 
-    fn apply(&mut self, source: Source, object: &Value, now: u64) {
+    fn apply(&mut self, source: Source, object: &Value, bytes: &Bytes, now: u64) {
         if source != Source::Pods {
             let known = self.known.entry(source).or_default();
             known.insert(name(object));
         }
         let cluster = &mut self.engine.cluster;
         match source {
-            Source::Pods => self.pod(object, now),
+            Source::Pods => self.pod(object, bytes, now),
             Source::Nodes => self.node(object, now),
             Source::Budgets => self.engine.set_budget(object),
             Source::Namespaces => {
@@ -164,54 +180,139 @@ impl State {
         }
     }
 
-    fn pod(&mut self, object: &Value, now: u64) {
+    fn pod(&mut self, object: &Value, bytes: &Bytes, now: u64) {
         let pod = PodInfo::new(object);
         if !pod.node_name.is_empty() {
             self.place(pod, now);
         } else if wants_node(&pod) {
-            let pod = Arc::new(pod);
-            // A nomination that was just made is not undone by what was written before it.
-            let before = self.queue.get(&pod.key);
-            let was_nominated = before.is_some_and(|before| !before.nominated_node.is_empty());
-            if !pod.nominated_node.is_empty() {
-                self.engine.cluster.nominate(&pod, &pod.nominated_node);
-            } else if was_nominated {
-                self.engine.cluster.denominate(&pod.key);
+            let waiting = Waiting {
+                object: bytes.clone(),
+                first: None,
+            };
+            match self.waiting.entry(pod.key.clone()) {
+                Entry::Occupied(mut known) => known.get_mut().object = waiting.object,
+                Entry::Vacant(place) => drop(place.insert(waiting)),
             }
-            self.queue.set(pod, now);
+            if !self.assumed.contains(&pod.key) {
+                self.wait(pod, now);
+            }
         } else {
-            self.forget(&pod.key);
+            self.forget(&pod.key, now);
+        }
+    }
+
+    /// The pod waits, or waits as another than it was.
+    fn wait(&mut self, pod: PodInfo, now: u64) {
+        let pod = Arc::new(pod);
+        let before = self.queue.get(&pod.key).cloned();
+        let before = before.filter(|before| !before.nominated_node.is_empty());
+        // A nomination that was just made is not undone by what was written before it.
+        if !pod.nominated_node.is_empty() {
+            self.engine.cluster.nominate(&pod, &pod.nominated_node);
+        } else if before.is_some() {
+            self.engine.cluster.denominate(&pod.key);
+        }
+        let nominated_node = pod.nominated_node.clone();
+        self.queue.set(pod, now);
+        if let Some(before) = before.filter(|before| before.nominated_node != nominated_node) {
+            self.leave_nomination(&before, now);
+        }
+    }
+
+    /// A pod does not wait for a certain node any more. To those of no higher priority it was as
+    /// if it ran there.
+    fn leave_nomination(&mut self, pod: &PodInfo, now: u64) {
+        self.queue
+            .notice_up_to(pod.priority, &Event::PodGone(pod), now);
+    }
+
+    /// The pod that is next, and its object.
+    pub(crate) fn next(&mut self, now: u64) -> Option<(PodInfo, Value)> {
+        let pod = self.queue.pop(now)?;
+        let object = self.waiting.get_mut(&pod.key).and_then(|waiting| {
+            waiting.first.get_or_insert(now);
+            serde_json::from_slice(&waiting.object).ok()
+        });
+        let Some(object) = object else {
+            self.queue.remove(&pod.key);
+            return None;
+        };
+        Some((PodInfo::new(&object), object))
+    }
+
+    /// Whether the pod still waits, or its binding is on the way.
+    pub(crate) fn is_waiting(&self, key: &PodKey) -> bool {
+        self.waiting.contains_key(key)
+    }
+
+    /// When the pod was tried first, if it was.
+    pub(crate) fn first_tried(&self, key: &PodKey) -> Option<u64> {
+        self.waiting.get(key)?.first
+    }
+
+    /// How many pods count as placed though they were not seen so yet.
+    pub(crate) fn assumed(&self) -> usize {
+        self.assumed.len()
+    }
+
+    /// From now on the pod counts as placed; its binding is on the way.
+    pub(crate) fn assume(&mut self, mut pod: PodInfo, node: &str) {
+        self.engine.cluster.denominate(&pod.key);
+        node.clone_into(&mut pod.node_name);
+        pod.nominated_node.clear();
+        self.assumed.insert(pod.key.clone());
+        self.engine.cluster.set_pod(Arc::new(pod));
+    }
+
+    /// The pod could not be bound: what it would have taken is free. It stays in flight until the
+    /// queue is told what becomes of it.
+    pub(crate) fn unassume(&mut self, key: &PodKey, now: u64) {
+        if !self.assumed.remove(key) {
+            return;
+        }
+        if let Some(pod) = self.engine.cluster.remove_pod(key) {
+            self.queue.notice(&Event::PodGone(&pod), now);
+        }
+        // What was seen of it meanwhile.
+        let object = self.waiting.get(key);
+        let object = object.and_then(|waiting| serde_json::from_slice(&waiting.object).ok());
+        if let Some(object) = object {
+            self.queue.set(Arc::new(PodInfo::new(&object)), now);
         }
     }
 
     /// The pod has a node.
-    pub(crate) fn place(&mut self, pod: PodInfo, now: u64) {
-        self.forget(&pod.key);
+    fn place(&mut self, pod: PodInfo, now: u64) {
+        self.queue.remove(&pod.key);
+        self.waiting.remove(&pod.key);
+        self.engine.cluster.denominate(&pod.key);
+        let was_assumed = self.assumed.remove(&pod.key);
         let pod = Arc::new(pod);
-        match self.engine.cluster.pod(&pod.key).cloned() {
-            None => {
-                self.engine.cluster.set_pod(Arc::clone(&pod));
-                self.queue.notice(&Event::PodPlaced(&pod), now);
-            }
-            Some(before) => {
-                self.engine.cluster.set_pod(Arc::clone(&pod));
-                let changed = Event::PodChanged {
-                    before: &before,
-                    after: &pod,
-                };
-                self.queue.notice(&changed, now);
-            }
-        }
+        let before = self.engine.cluster.pod(&pod.key).cloned();
+        self.engine.cluster.set_pod(Arc::clone(&pod));
+        let event = match &before {
+            Some(before) if !was_assumed => Event::PodChanged {
+                before,
+                after: &pod,
+            },
+            _ => Event::PodPlaced(&pod),
+        };
+        self.queue.notice(&event, now);
     }
 
     /// The pod waits no longer.
-    pub(crate) fn forget(&mut self, key: &PodKey) {
-        self.queue.remove(key);
+    fn forget(&mut self, key: &PodKey, now: u64) {
+        self.waiting.remove(key);
         self.engine.cluster.denominate(key);
+        let pod = self.queue.remove(key);
+        if let Some(pod) = pod.filter(|pod| !pod.nominated_node.is_empty()) {
+            self.leave_nomination(&pod, now);
+        }
     }
 
     fn remove_pod(&mut self, key: &PodKey, now: u64) {
-        self.forget(key);
+        self.forget(key, now);
+        self.assumed.remove(key);
         if let Some(pod) = self.engine.cluster.remove_pod(key) {
             self.queue.notice(&Event::PodGone(&pod), now);
         }
@@ -223,6 +324,6 @@ fn name(object: &Value) -> Name {
     (namespace, meta::name(object).to_owned())
 }
 
-fn parse(object: &Bytes) -> Option<Value> {
-    serde_json::from_slice(object).ok()
+fn parse(object: Bytes) -> Option<(Value, Bytes)> {
+    Some((serde_json::from_slice(&object).ok()?, object))
 }

@@ -1,56 +1,242 @@
 //! The loop that carries out what the scheduling engine decides: it binds pods, makes room by
-//! preemption, and tells pods that fit nowhere why. One pod is placed at a time, in the order of
-//! the engine's queue.
+//! preemption, and tells pods that fit nowhere why. Decisions are made one at a time, in the order
+//! of the engine's queue; what follows from them is carried out beside, as in upstream's
+//! scheduler: a pod whose binding is on the way counts as placed.
 
+mod carry_out;
 mod cluster_state;
+mod events;
+mod metrics;
 mod requests;
 mod sources;
+#[cfg(test)]
+mod tests;
 
-use cluster_api::{Cluster, Pause, ResourceRef, Update};
+pub use metrics::Metrics;
+
+use carry_out::{Attempt, Done, Failure};
+use cluster_api::{Cluster, Pause, Update};
 use cluster_state::State;
 use futures::StreamExt;
-use model::Value;
-use model::status::Status;
-use requests::Requests;
-use scheduling::{PodInfo, PodKey};
+use metrics::{Outcome, Sizes};
+use requests::{Making, Reason, Requests};
+use scheduling::{Diagnosis, PodInfo};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// The name that pods ask for in `spec.schedulerName`.
 pub const NAME: &str = "default-scheduler";
 
-/// Runs for ever. `pause` is the wait before a failed request is tried again; `seed` decides among
-/// nodes that are equally good.
-pub async fn run(cluster: Arc<dyn Cluster>, pause: Pause, seed: u64) {
-    let mut updates = sources::all(&cluster, &pause);
-    let requests = Requests::new(cluster);
-    let mut state = State::new(seed);
-    let mut failures = 0;
-    let start = Instant::now();
-    loop {
-        let now = milliseconds(start.elapsed());
-        let is_ready = state.ready();
-        let wait = state.queue.next_time().map(|time| {
-            let wait = Duration::from_millis(time.saturating_sub(now));
-            tokio::time::sleep(wait)
-        });
-        tokio::select! {
-            biased;
-            Some((source, update)) = updates.next() => match update {
-                Update::Trouble(status) => tracing::warn!(%status, "cannot follow the cluster"),
-                update => state.observe(source, update, now),
-            },
-            () = std::future::ready(()), if is_ready && state.queue.has_next(now) => {
-                if let Err(status) = schedule_next(&requests, &mut state, now).await {
-                    tracing::warn!(%status, "cannot schedule");
-                    failures += 1;
-                    pause(failures).await;
-                } else {
-                    failures = 0;
+/// Decisions that are being carried out at once; more wait until some are done.
+const RUNNING: usize = 256;
+
+/// What the scheduler needs to know beside the cluster.
+pub struct Settings {
+    /// The wait before a failed request to follow the cluster is tried again.
+    pub pause: Pause,
+    /// Decides among nodes that are equally good.
+    pub seed: u64,
+    /// The machine's name, which events tell.
+    pub host: String,
+    /// Where to count.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Runs for ever.
+pub async fn run(cluster: Arc<dyn Cluster>, settings: Settings) {
+    let (events, recording) = events::recorder(Arc::clone(&cluster), &settings.host);
+    let scheduler = Scheduler {
+        requests: Arc::new(Requests {
+            cluster: Arc::clone(&cluster),
+            events,
+        }),
+        state: State::new(settings.seed),
+        metrics: settings.metrics,
+        running: JoinSet::new(),
+        start: Instant::now(),
+    };
+    tokio::join!(scheduler.run(cluster, settings.pause), recording);
+}
+
+struct Scheduler {
+    state: State,
+    requests: Arc<Requests>,
+    metrics: Arc<Metrics>,
+    running: JoinSet<Done>,
+    start: Instant,
+}
+
+impl Scheduler {
+    async fn run(mut self, cluster: Arc<dyn Cluster>, pause: Pause) {
+        let mut updates = sources::all(&cluster, &pause);
+        loop {
+            self.show();
+            let now = self.now();
+            let may_decide = self.state.ready() && self.running.len() < RUNNING;
+            let wait = self.state.queue.next_time().map(|time| {
+                let wait = Duration::from_millis(time.saturating_sub(now));
+                tokio::time::sleep(wait)
+            });
+            tokio::select! {
+                biased;
+                Some((source, update)) = updates.next() => match update {
+                    Update::Trouble(status) => tracing::warn!(%status, "cannot follow the cluster"),
+                    update => self.state.observe(source, update, now),
+                },
+                Some(done) = self.running.join_next() => match done {
+                    Ok(done) => self.finish(done),
+                    Err(error) => tracing::error!(%error, "a decision was not carried out"),
+                },
+                () = std::future::ready(()), if may_decide && self.state.queue.has_next(now) => {
+                    self.decide_next(now);
+                    tokio::task::yield_now().await;
                 }
+                Some(()) = optional(wait), if may_decide => {}
             }
-            Some(()) = optional(wait), if is_ready => {}
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn show(&self) {
+        let cluster = &self.state.engine.cluster;
+        self.metrics.show(&Sizes {
+            waits: self.state.queue.waits(),
+            nodes: cluster.node_count(),
+            pods: cluster.pods().len(),
+            assumed: self.state.assumed(),
+            running: self.running.len(),
+        });
+    }
+
+    /// Decides about the pod that waits first.
+    fn decide_next(&mut self, now: u64) {
+        let Some((info, pod)) = self.state.next(now) else {
+            return;
+        };
+        let started = Instant::now();
+        let requests = Arc::clone(&self.requests);
+        let decision = self.state.engine.schedule(&info);
+        match decision {
+            Ok(placement) => {
+                self.metrics.decided(started.elapsed());
+                let first = self.state.first_tried(&info.key).unwrap_or(now);
+                let attempt = Attempt {
+                    started,
+                    number: self.state.queue.attempts(&info.key),
+                    since_first: Duration::from_millis(now.saturating_sub(first)),
+                };
+                self.state.assume(info, &placement.node);
+                self.running
+                    .spawn(carry_out::bind(requests, pod, placement.node, attempt));
+            }
+            Err(mut diagnosis) => {
+                let (nominated, making) = self.preempt(&info, &mut diagnosis);
+                self.metrics.decided(started.elapsed());
+                self.metrics
+                    .attempt(Outcome::Unschedulable, started.elapsed());
+                let failure = Failure {
+                    reason: Reason::Unschedulable,
+                    message: diagnosis.message(),
+                    refused_by: diagnosis.plugins(),
+                    nominated,
+                    making,
+                };
+                self.running
+                    .spawn(carry_out::explain(requests, pod, failure));
+            }
+        }
+    }
+
+    /// Looks for room that can be made for a pod that fits nowhere. The node that is to be written
+    /// down as the one it waits for, if another than now, and who has to go.
+    fn preempt(
+        &mut self,
+        info: &PodInfo,
+        diagnosis: &mut Diagnosis,
+    ) -> (Option<String>, Option<Making>) {
+        let engine = &mut self.state.engine;
+        if diagnosis.nodes == 0 {
+            engine.cluster.denominate(&info.key);
+            return (Some(String::new()), None);
+        }
+        self.metrics.preemption();
+        match engine.preempt(info, diagnosis) {
+            Ok(plan) => {
+                self.metrics.victims(plan.victims.len());
+                for displaced in &plan.displaced {
+                    engine.cluster.denominate(&displaced.key);
+                }
+                engine.cluster.nominate(&Arc::new(info.clone()), &plan.node);
+                let displaced = plan.displaced.iter().map(|pod| pod.key.clone()).collect();
+                let making = Making {
+                    node: plan.node.clone(),
+                    victims: plan.victims,
+                    displaced,
+                };
+                (Some(plan.node), Some(making))
+            }
+            Err(refused) => {
+                diagnosis.preemption = Some(refused.message);
+                if !refused.clears_nomination {
+                    return (None, None);
+                }
+                engine.cluster.denominate(&info.key);
+                (Some(String::new()), None)
+            }
+        }
+    }
+
+    /// Takes in what became of a decision.
+    fn finish(&mut self, done: Done) {
+        let now = self.now();
+        match done {
+            Done::Bound { key, attempt } => {
+                let took = attempt.started.elapsed();
+                self.metrics.attempt(Outcome::Scheduled, took);
+                let whole = attempt.since_first.saturating_add(took);
+                self.metrics.placed(attempt.number, whole);
+                self.state.queue.remove(&key);
+            }
+            Done::NotBound {
+                pod,
+                key,
+                status,
+                attempt,
+            } => {
+                let took = attempt.started.elapsed();
+                self.metrics.attempt(Outcome::Error, took);
+                self.state.unassume(&key, now);
+                let message = format!("running Bind plugin \"DefaultBinder\": {}", status.message);
+                // Gone, or bound by somebody else: only its event is left to tell.
+                if !self.state.is_waiting(&key) || status.is_not_found() || status.is_conflict() {
+                    self.requests.complain(&pod, &message);
+                    self.state.queue.fail(&key, now);
+                    return;
+                }
+                let failure = Failure {
+                    reason: Reason::SchedulerError,
+                    message,
+                    refused_by: Default::default(),
+                    nominated: Some(String::new()),
+                    making: None,
+                };
+                let requests = Arc::clone(&self.requests);
+                self.running
+                    .spawn(carry_out::explain(requests, *pod, failure));
+            }
+            Done::Explained { key, refused_by } if refused_by.is_empty() => {
+                self.state.queue.fail(&key, now);
+            }
+            Done::Explained { key, refused_by } => self.state.queue.park(&key, refused_by, now),
+            Done::NotExplained { key, status } => {
+                tracing::warn!(%status, pod = key.name, namespace = key.namespace, "will try again");
+                self.state.queue.fail(&key, now);
+            }
         }
     }
 }
@@ -61,105 +247,4 @@ async fn optional<F: Future>(future: Option<F>) -> Option<F::Output> {
         Some(future) => Some(future.await),
         None => None,
     }
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Places the pod that waits first.
-async fn schedule_next(requests: &Requests, state: &mut State, now: u64) -> Result<(), Status> {
-    let Some(waiting) = state.queue.pop(now) else {
-        return Ok(());
-    };
-    let key = &waiting.key;
-    let result = match read(requests, key).await {
-        Ok(None) => {
-            state.forget(key);
-            return Ok(());
-        }
-        Ok(Some(pod)) => decide(requests, state, &pod, now).await,
-        Err(status) => Err(status),
-    };
-    if result.is_err() {
-        state.queue.fail(key, now);
-    }
-    result
-}
-
-/// The pod as it is now, so that a deleted or changed one is not bound as it was; none if it waits
-/// no longer.
-async fn read(requests: &Requests, key: &PodKey) -> Result<Option<Value>, Status> {
-    let pods = ResourceRef::core("pods");
-    let answer = requests
-        .cluster
-        .get(&pods, Some(&key.namespace), &key.name)
-        .await;
-    match answer {
-        Ok(bytes) => {
-            let pod: Value = serde_json::from_slice(&bytes).map_err(Status::internal)?;
-            let info = PodInfo::new(&pod);
-            let waits = info.key == *key && cluster_state::wants_node(&info);
-            Ok(waits.then_some(pod))
-        }
-        Err(status) if status.is_not_found() => Ok(None),
-        Err(status) => Err(status),
-    }
-}
-
-async fn decide(
-    requests: &Requests,
-    state: &mut State,
-    pod: &Value,
-    now: u64,
-) -> Result<(), Status> {
-    let mut info = PodInfo::new(pod);
-    let key = info.key.clone();
-    let mut diagnosis = match state.engine.schedule(&info) {
-        Ok(placement) => {
-            return match requests.bind(pod, &placement.node).await {
-                Ok(()) => {
-                    info.node_name = placement.node;
-                    info.nominated_node = String::new();
-                    state.place(info, now);
-                    Ok(())
-                }
-                // Gone, or bound by somebody else: its event is on the way.
-                Err(status) if status.is_not_found() || status.is_conflict() => {
-                    state.forget(&key);
-                    Ok(())
-                }
-                other => other,
-            };
-        }
-        Err(diagnosis) => diagnosis,
-    };
-    let refused_by = diagnosis.plugins();
-    let nominated = match state.engine.preempt(&info, &diagnosis) {
-        Ok(plan) => {
-            for displaced in &plan.displaced {
-                state.engine.cluster.denominate(&displaced.key);
-                requests.nominate(&displaced.key, "").await?;
-            }
-            for victim in &plan.victims {
-                requests.evict(pod, victim, &plan.node).await?;
-            }
-            let waiting = Arc::new(info);
-            state.engine.cluster.nominate(&waiting, &plan.node);
-            Some(plan.node)
-        }
-        Err(refused) => {
-            diagnosis.preemption = Some(refused.message);
-            let clears = refused.clears_nomination && !info.nominated_node.is_empty();
-            if clears {
-                state.engine.cluster.denominate(&key);
-            }
-            clears.then(String::new)
-        }
-    };
-    requests
-        .explain(pod, &diagnosis.message(), nominated.as_deref())
-        .await?;
-    state.queue.park(&key, refused_by, now);
-    Ok(())
 }

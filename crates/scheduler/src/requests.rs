@@ -1,7 +1,8 @@
-//! What the scheduler asks of the API: bindings, conditions, evictions, events.
+//! What the scheduler asks of the API: bindings, conditions, evictions.
 
-use crate::NAME;
-use cluster_api::{Cluster, DeleteOptions, PatchType, ResourceRef, Severity, event};
+use crate::events::{Events, Happening, reference};
+use cluster_api::{Cluster, DeleteOptions, PatchType, ResourceRef};
+use futures::future::try_join_all;
 use model::status::Status;
 use model::{Value, meta};
 use scheduling::{PodInfo, PodKey};
@@ -11,13 +12,37 @@ use std::sync::Arc;
 /// The cluster, as the scheduler changes it.
 pub(crate) struct Requests {
     pub(crate) cluster: Arc<dyn Cluster>,
+    pub(crate) events: Events,
+}
+
+/// Why a pod has no node, as its condition says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// It fits nowhere.
+    Unschedulable,
+    /// It could not be placed, for no reason of its own.
+    SchedulerError,
+}
+
+impl Reason {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Unschedulable => "Unschedulable",
+            Self::SchedulerError => "SchedulerError",
+        }
+    }
+}
+
+/// Who has to go, and on which node, so that a pod can have its place.
+#[derive(Debug)]
+pub(crate) struct Making {
+    pub(crate) node: String,
+    pub(crate) victims: Vec<Arc<PodInfo>>,
+    /// Pods of lower priority that wait for the node and must be told not to any more.
+    pub(crate) displaced: Vec<PodKey>,
 }
 
 impl Requests {
-    pub(crate) fn new(cluster: Arc<dyn Cluster>) -> Self {
-        Self { cluster }
-    }
-
     /// Gives the pod a node.
     pub(crate) async fn bind(&self, pod: &Value, node: &str) -> Result<(), Status> {
         let (namespace, name) = (meta::namespace(pod), meta::name(pod));
@@ -31,102 +56,117 @@ impl Requests {
         self.cluster
             .create(&resource, Some(namespace), Some(name), binding)
             .await?;
-        let message = format!("Successfully assigned {namespace}/{name} to {node}");
-        self.record(pod, Severity::Normal, "Scheduled", &message)
-            .await;
+        self.events.tell(Happening {
+            regarding: reference(pod),
+            related: None,
+            severity: "Normal",
+            reason: "Scheduled",
+            action: "Binding",
+            note: format!("Successfully assigned {namespace}/{name} to {node}"),
+        });
         Ok(())
     }
 
-    /// Writes why the pod has no node into its conditions, and which node it waits for (`""`: none
-    /// any more), unless both stand there already.
+    /// Tells why the pod has no node: as an event, and in its conditions unless it stands there
+    /// already; there also which node it waits for (`""`: none any more).
     pub(crate) async fn explain(
         &self,
         pod: &Value,
+        reason: Reason,
         why: &str,
         nominated: Option<&str>,
     ) -> Result<(), Status> {
-        let is_known = meta::list(pod, &["status", "conditions"])
-            .iter()
-            .any(|condition| {
-                meta::text(condition, &["type"]) == "PodScheduled"
-                    && meta::text(condition, &["message"]) == why
-            });
-        let before = meta::text(pod, &["status", "nominatedNodeName"]);
-        if is_known && nominated.is_none_or(|node| node == before) {
-            return Ok(());
-        }
-        let mut status = json!({ "conditions": [{
+        self.complain(pod, why);
+        let condition = json!({
             "type": "PodScheduled",
             "status": "False",
-            "reason": "Unschedulable",
+            "reason": reason.word(),
             "message": why,
-            "lastProbeTime": null,
-            "lastTransitionTime": now().0,
-        }] });
-        if let Some(node) = nominated {
-            meta::set(&mut status, &["nominatedNodeName"], nomination(node));
+        });
+        let mut status = changed_condition(pod, condition);
+        let before = meta::text(pod, &["status", "nominatedNodeName"]);
+        if let Some(node) = nominated.filter(|node| *node != before) {
+            let status = status.get_or_insert_with(|| json!({}));
+            meta::set(status, &["nominatedNodeName"], nomination(node));
         }
-        self.patch_status(&PodKey::of(pod), status).await?;
-        if !is_known {
-            self.record(pod, Severity::Warning, "FailedScheduling", why)
-                .await;
+        match status {
+            Some(status) => self.patch_status(&PodKey::of(pod), status).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
-    /// Writes which node a pod waits for; `""` is none.
-    pub(crate) async fn nominate(&self, pod: &PodKey, node: &str) -> Result<(), Status> {
-        let status = json!({ "nominatedNodeName": nomination(node) });
-        self.patch_status(pod, status).await
+    /// Tells why the pod has no node as an event only.
+    pub(crate) fn complain(&self, pod: &Value, why: &str) {
+        self.events.tell(Happening {
+            regarding: reference(pod),
+            related: None,
+            severity: "Warning",
+            reason: "FailedScheduling",
+            action: "Scheduling",
+            note: why.to_owned(),
+        });
+    }
+
+    /// Makes room for a pod. The last victim goes when all others are going, so that whoever sees
+    /// it going can count on the room.
+    pub(crate) async fn make_room(&self, preemptor: &Value, making: &Making) -> Result<(), Status> {
+        for pod in &making.displaced {
+            let status = json!({ "nominatedNodeName": null });
+            self.patch_status(pod, status).await?;
+        }
+        let Some((last, others)) = making.victims.split_last() else {
+            return Ok(());
+        };
+        let node = &making.node;
+        let all = others
+            .iter()
+            .map(|victim| self.evict(preemptor, &victim.key, node));
+        try_join_all(all).await?;
+        self.evict(preemptor, &last.key, node).await
     }
 
     /// Makes a pod go so that `preemptor` can have its place: gracefully, and with the reason in
     /// its conditions first, so that whoever sees it going knows why.
-    pub(crate) async fn evict(
-        &self,
-        preemptor: &Value,
-        victim: &PodInfo,
-        node: &str,
-    ) -> Result<(), Status> {
-        let key = &victim.key;
+    async fn evict(&self, preemptor: &Value, key: &PodKey, node: &str) -> Result<(), Status> {
+        let pods = ResourceRef::core("pods");
+        let namespace = Some(key.namespace.as_str());
+        let victim = match self.cluster.get(&pods, namespace, &key.name).await {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(Status::internal)?,
+            Err(status) if status.is_not_found() => return Ok(()),
+            Err(status) => return Err(status),
+        };
+        if PodKey::of(&victim) != *key {
+            return Ok(());
+        }
         let scheduler = meta::text(preemptor, &["spec", "schedulerName"]);
-        if !victim.is_preempted {
-            let condition = json!({
-                "type": "DisruptionTarget",
-                "status": "True",
-                "reason": "PreemptionByScheduler",
-                "message": format!(
-                    "{scheduler}: preempting to accommodate a higher priority pod"
-                ),
-                "lastProbeTime": null,
-                "lastTransitionTime": now().0,
-            });
-            let status = json!({ "conditions": [condition] });
+        let condition = json!({
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "PreemptionByScheduler",
+            "message": format!("{scheduler}: preempting to accommodate a higher priority pod"),
+        });
+        if let Some(status) = changed_condition(&victim, condition) {
             self.patch_status(key, status).await?;
         }
         let options = DeleteOptions {
             uid: Some(key.uid.clone()),
             ..DeleteOptions::default()
         };
-        let pods = ResourceRef::core("pods");
-        let deleted = self
-            .cluster
-            .delete(&pods, Some(&key.namespace), &key.name, options)
-            .await;
-        match deleted {
+        let deleted = self.cluster.delete(&pods, namespace, &key.name, options);
+        match deleted.await {
             // Gone already, or another pod of its name by now.
             Err(status) if status.is_not_found() || status.is_conflict() => return Ok(()),
             Err(status) => return Err(status),
             Ok(()) => {}
         }
-        let about = json!({
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": { "namespace": key.namespace, "name": key.name, "uid": key.uid },
+        self.events.tell(Happening {
+            regarding: reference(&victim),
+            related: Some(reference(preemptor)),
+            severity: "Normal",
+            reason: "Preempted",
+            action: "Preempting",
+            note: format!("Preempted by pod {} on node {node}", meta::uid(preemptor)),
         });
-        let message = format!("Preempted by pod {} on node {node}", meta::uid(preemptor));
-        self.record(&about, Severity::Normal, "Preempted", &message)
-            .await;
         Ok(())
     }
 
@@ -144,20 +184,35 @@ impl Requests {
             _ => Ok(()),
         }
     }
+}
 
-    /// Events are for people; one that cannot be written changes nothing.
-    async fn record(&self, pod: &Value, severity: Severity, why: &str, text: &str) {
-        let (time, unique) = now();
-        let event = event(pod, NAME, severity, why, text, &time, unique);
-        let namespace = Some(meta::namespace(pod));
-        if let Err(status) = self
-            .cluster
-            .create(&ResourceRef::core("events"), namespace, None, event)
-            .await
-        {
-            tracing::debug!(%status, "cannot record an event");
-        }
+/// The patch of a pod's status that sets a condition, unless it says the same already. Its time
+/// changes only with its status; a new one stands last.
+fn changed_condition(pod: &Value, mut condition: Value) -> Option<Value> {
+    let kind = meta::text(&condition, &["type"]).to_owned();
+    let conditions = meta::list(pod, &["status", "conditions"]);
+    let before = conditions
+        .iter()
+        .find(|before| meta::text(before, &["type"]) == kind);
+    let same = |field: &str| {
+        before
+            .is_some_and(|before| meta::text(before, &[field]) == meta::text(&condition, &[field]))
+    };
+    let is_same_status = same("status");
+    if is_same_status && same("reason") && same("message") {
+        return None;
     }
+    if !is_same_status {
+        meta::set(&mut condition, &["lastTransitionTime"], now());
+    }
+    let mut order: Vec<Value> = conditions
+        .iter()
+        .map(|condition| json!({ "type": meta::text(condition, &["type"]) }))
+        .collect();
+    if before.is_none() {
+        order.push(json!({ "type": kind }));
+    }
+    Some(json!({ "$setElementOrder/conditions": order, "conditions": [condition] }))
 }
 
 fn nomination(node: &str) -> Value {
@@ -168,9 +223,8 @@ fn nomination(node: &str) -> Value {
     }
 }
 
-/// The time as the API writes it, and in nanoseconds.
-fn now() -> (String, u64) {
+/// The time as the API writes it.
+fn now() -> String {
     let now = jiff::Timestamp::now();
-    let unique = u64::try_from(now.as_nanosecond()).unwrap_or_default();
-    (now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), unique)
+    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -93,7 +93,7 @@ impl Cluster {
     }
 
     /// All pods that have a node.
-    pub fn pods(&self) -> impl Iterator<Item = &Arc<PodInfo>> {
+    pub fn pods(&self) -> impl ExactSizeIterator<Item = &Arc<PodInfo>> {
         self.pods.values()
     }
 

@@ -42,5 +42,5 @@ pub use misfit::{Misfit, Plugin, Shortage};
 pub use node::NodeInfo;
 pub use pod::{HostPort, PodInfo, PodKey};
 pub use preempt::{Preemption, Refused};
-pub use queue::Queue;
+pub use queue::{Queue, Waits};
 pub use taint::{Effect, Taint, Toleration};

@@ -50,6 +50,19 @@ struct Waiting {
     is_error: bool,
 }
 
+/// How many pods wait in which way; those in flight are in none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waits {
+    /// In line.
+    pub active: usize,
+    /// Waiting out a failure.
+    pub backoff: usize,
+    /// Waiting for a change that helps.
+    pub parked: usize,
+    /// Kept by scheduling gates.
+    pub gated: usize,
+}
+
 /// The pods that wait for a node.
 #[derive(Debug, Default)]
 pub struct Queue {
@@ -75,6 +88,23 @@ impl Queue {
     /// Whether no pod waits.
     pub fn is_empty(&self) -> bool {
         self.pods.is_empty()
+    }
+
+    /// How many pods wait in which way.
+    pub fn waits(&self) -> Waits {
+        let (active, backoff, parked) = (self.active.len(), self.backoff.len(), self.parked.len());
+        let others = active + backoff + parked + self.in_flight.len();
+        Waits {
+            active,
+            backoff,
+            parked,
+            gated: self.pods.len().saturating_sub(others),
+        }
+    }
+
+    /// How often a pod was handed out.
+    pub fn attempts(&self, key: &PodKey) -> u32 {
+        self.pods.get(key).map_or(0, |waiting| waiting.attempts)
     }
 
     /// A pod that waits.
@@ -206,11 +236,20 @@ impl Queue {
 
     /// Something changed: the pods that it helps are tried again.
     pub fn notice(&mut self, event: &Event<'_>, now: u64) {
+        self.notice_up_to(i64::MAX, event, now);
+    }
+
+    /// As `notice`, but only pods of no higher priority than `most` are tried again: others did
+    /// not feel what went away.
+    pub fn notice_up_to(&mut self, most: i64, event: &Event<'_>, now: u64) {
         let mut moved = Vec::new();
         for (_, key) in &self.parked {
             let Some(waiting) = self.pods.get(key) else {
                 continue;
             };
+            if waiting.pod.priority > most {
+                continue;
+            }
             let refused = &waiting.refused_by;
             let is_helped =
                 refused.is_empty() || refused.iter().any(|p| helps(*p, event, &waiting.pod));
@@ -220,7 +259,8 @@ impl Queue {
         }
         moved.iter().for_each(|key| self.retry(key, now));
         for key in &self.in_flight {
-            if let Some(waiting) = self.pods.get_mut(key) {
+            let waiting = self.pods.get_mut(key);
+            if let Some(waiting) = waiting.filter(|waiting| waiting.pod.priority <= most) {
                 let helped = Plugin::ALL
                     .iter()
                     .filter(|p| helps(**p, event, &waiting.pod));
@@ -441,6 +481,31 @@ mod tests {
         gated.is_gated = false;
         queue.set(Arc::new(gated), 0);
         assert_eq!(next(&mut queue, 0).as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn what_only_the_humble_felt_helps_only_them() {
+        let mut queue = Queue::new();
+        for (name, priority) in [("high", 9), ("low", 1)] {
+            let waiting = pod(name, priority);
+            queue.set(Arc::clone(&waiting), 0);
+            queue.pop(0);
+            queue.park(&waiting.key, fit(), 0);
+        }
+        let mut gated = (*pod("gated", 0)).clone();
+        gated.is_gated = true;
+        queue.set(Arc::new(gated), 0);
+        queue.notice_up_to(5, &Event::PodGone(&pod("nominated", 5)), 5_000);
+        let waits = Waits {
+            active: 1,
+            parked: 1,
+            gated: 1,
+            backoff: 0,
+        };
+        assert_eq!(queue.waits(), waits);
+        assert_eq!(next(&mut queue, 5_000).as_deref(), Some("low"));
+        assert_eq!(queue.attempts(&pod("low", 1).key), 2);
+        assert_eq!(queue.waits().active, 0);
     }
 
     #[test]

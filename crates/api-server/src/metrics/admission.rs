@@ -1,8 +1,8 @@
 //! Counting what pod security decides.
 
-use super::series::Family;
-use super::text::Text;
 use admission::{Evaluation, Recorder, Subject};
+use metrics::Family;
+use metrics::Text;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What the `PodSecurity` plugin decided, under upstream's names.

@@ -1,10 +1,10 @@
 //! Counting who gets in.
 
-use super::series::Histogram;
-use super::text::Text;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use identity::{Authenticator, Credentials, Identity, Rejection};
+use metrics::Histogram;
+use metrics::Text;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;

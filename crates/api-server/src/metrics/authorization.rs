@@ -1,8 +1,8 @@
 //! Counting who may do what.
 
-use super::series::Histogram;
-use super::text::Text;
 use crate::authorization::{Authorizer, RuleList};
+use metrics::Histogram;
+use metrics::Text;
 use model::user::UserInfo;
 use rbac::{Attributes, Decision, Verdict};
 use std::sync::Arc;

@@ -9,9 +9,7 @@ mod authentication;
 mod authorization;
 mod process;
 mod requests;
-mod series;
 mod storage;
-mod text;
 
 pub use admission::PodSecurityCounts;
 pub use authentication::CountedAuthenticator;
@@ -24,6 +22,7 @@ use crate::request_info::RequestInfo;
 use authentication::Authentication;
 use authorization::Authorization;
 use futures::future::BoxFuture;
+use metrics::Text;
 use model::registry::Registry;
 use model::resource::Resource;
 use model::status::Status;
@@ -34,7 +33,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 use storage::Storage;
 use storage_api::Store;
-use text::Text;
+
+/// Writes what others than the server count.
+pub type Section = Arc<dyn Fn(&mut Text) + Send + Sync>;
 
 /// All that the server counts.
 pub struct Metrics {
@@ -43,6 +44,7 @@ pub struct Metrics {
     authorization: Authorization,
     authorizers: Vec<Arc<CountedAuthorizer>>,
     pod_security: Option<Arc<PodSecurityCounts>>,
+    others: Vec<Section>,
     storage: Arc<Storage>,
     connections: AtomicI64,
     panics: AtomicU64,
@@ -64,6 +66,7 @@ impl Metrics {
             authorization: Authorization::default(),
             authorizers: Vec::new(),
             pod_security: None,
+            others: Vec::new(),
             connections: AtomicI64::new(0),
             panics: AtomicU64::new(0),
             dropped_reads: AtomicU64::new(0),
@@ -102,6 +105,13 @@ impl Metrics {
         self
     }
 
+    /// Shows what others count too.
+    #[must_use]
+    pub fn with_section(mut self, section: Section) -> Self {
+        self.others.push(section);
+        self
+    }
+
     /// Wraps a store so that what is asked of it is counted here.
     pub fn counted_store(&self, inner: Arc<dyn Store>) -> CountedStore {
         CountedStore::new(inner, self.storage.clone())
@@ -129,6 +139,9 @@ impl Metrics {
         authorization::write_decisions(&self.authorizers, &mut text);
         if let Some(counts) = &self.pod_security {
             counts.write(&mut text);
+        }
+        for section in &self.others {
+            section(&mut text);
         }
         self.storage.write(&mut text);
         self.write_audit(&mut text);

@@ -1,6 +1,6 @@
 //! The process itself, as the kernel sees it. On systems without `/proc` there is nothing to say.
 
-use super::text::Text;
+use metrics::Text;
 use std::fs;
 
 /// What `/proc` counts time in: `USER_HZ`, which Linux fixes at 100 for programs on every

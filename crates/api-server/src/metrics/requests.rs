@@ -1,9 +1,9 @@
 //! Counting requests.
 
-use super::series::{Family, Histogram};
-use super::text::Text;
 use crate::plugin::Outcome;
 use crate::request_info::RequestInfo;
+use metrics::Text;
+use metrics::{Family, Histogram};
 use model::registry::Registry;
 use model::resource::Resource;
 use std::collections::BTreeMap;
@@ -89,7 +89,7 @@ impl Requests {
                 request.seconds.observe(outcome.elapsed, &SECONDS);
             }
             if let Some(bytes) = outcome.bytes.filter(|_| info.read_only()) {
-                request.bytes.observe_bytes(bytes, &BYTES);
+                request.bytes.observe_number(bytes, &BYTES);
             }
         };
         let labels = [

@@ -1,13 +1,13 @@
 //! Counting what is asked of the store. The names are those under which upstream counts its
 //! requests to etcd, which is the same thing to whoever watches the server.
 
-use super::series::{Family, Histogram};
-use super::text::Text;
 use crate::key;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use metrics::Text;
+use metrics::{Family, Histogram};
 use model::registry::Registry;
 use std::collections::HashMap;
 use std::sync::Arc;

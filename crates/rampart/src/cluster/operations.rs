@@ -23,6 +23,8 @@ pub(crate) struct Counted {
     pub(crate) authorizers: Vec<Arc<CountedAuthorizer>>,
     /// What pod security decides.
     pub(crate) pod_security: Arc<PodSecurityCounts>,
+    /// What the scheduler does.
+    pub(crate) scheduling: Arc<scheduler::Metrics>,
 }
 
 impl Operations {
@@ -40,7 +42,8 @@ impl Operations {
         let mut metrics = Metrics::new(config.registry.clone(), env!("CARGO_PKG_VERSION"))
             .with_store(config.store.clone())
             .with_authorizers(counted.authorizers)
-            .with_pod_security(counted.pod_security);
+            .with_pod_security(counted.pod_security)
+            .with_section(Arc::new(move |text| counted.scheduling.write(text)));
         if let Some(log) = &audit {
             metrics = metrics.with_audit(log.clone());
         }

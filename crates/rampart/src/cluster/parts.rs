@@ -115,9 +115,11 @@ impl Cluster {
             .push(Arc::new(TokenRequests::new(issuer.clone())));
         let discovery = Arc::new(IssuerDiscovery::new(issuer.clone()));
         config.endpoints.push(discovery.clone());
+        let scheduling = Arc::new(scheduler::Metrics::default());
         let counted = Counted {
             authorizers: vec![node, rbac],
             pod_security: counts,
+            scheduling: scheduling.clone(),
         };
         let operations = Operations::attach(&mut config, arguments, &data, counted, [])?;
         let mut handle = config.start().await?;
@@ -132,8 +134,16 @@ impl Cluster {
             .await
             .with_context(|| format!("cannot listen on {}", arguments.listen))?;
         controllers::kubernetes_service(itself.as_ref(), SERVICE_IP, bound).await?;
-        let mut workers =
-            workers::start(&handle, arguments, &data, &store, &issuer, pki.ca_pem()).await?;
+        let mut workers = workers::start(
+            &handle,
+            arguments,
+            &data,
+            &store,
+            &issuer,
+            pki.ca_pem(),
+            scheduling,
+        )
+        .await?;
         let url = format!("https://{}", reachable(bound));
         discovery.found_at(&url);
         identity::write_private(&data.endpoint(), url.as_bytes())?;

@@ -52,6 +52,7 @@ pub(super) async fn start(
     store: &Arc<Store>,
     issuer: &TokenIssuer,
     certificate: &str,
+    scheduling: Arc<scheduler::Metrics>,
 ) -> Result<Controllers> {
     let server = Arc::clone(handle.server());
     let registry = Arc::clone(&server.services.registry);
@@ -79,8 +80,12 @@ pub(super) async fn start(
     let mut controllers = Controllers::start(&setup);
     controllers.add(scheduler::run(
         handle.cluster(identities::scheduler(), "kube-scheduler"),
-        pause(),
-        u64::from(std::process::id()),
+        scheduler::Settings {
+            pause: pause(),
+            seed: u64::from(std::process::id()),
+            host: host(),
+            metrics: scheduling,
+        },
     ));
     if arguments.node != Node::Off {
         let node = SimulatedNode {
@@ -99,6 +104,15 @@ pub(super) async fn start(
     };
     controllers.add(crate::control::listen(data, subject)?);
     Ok(controllers)
+}
+
+/// The machine's name, or the product's where it has none.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "rampart".to_owned(),
+        name => name.to_owned(),
+    }
 }
 
 /// The simulated node offers what the machine has.

@@ -20,7 +20,7 @@ struct Series<T> {
 type Table<T> = HashMap<u64, Vec<Arc<Series<T>>>>;
 
 /// Values of one kind, by the values of their labels.
-pub(super) struct Family<T> {
+pub struct Family<T> {
     table: ArcSwap<Table<T>>,
     growing: Mutex<usize>,
     hasher: RandomState,
@@ -38,7 +38,7 @@ impl<T: Default> Default for Family<T> {
 
 impl<T: Default> Family<T> {
     /// Hands the value of these labels to `count`, if the labels are known.
-    pub(super) fn find(&self, labels: &[&str], count: impl FnOnce(&T)) -> bool {
+    pub fn find(&self, labels: &[&str], count: impl FnOnce(&T)) -> bool {
         let table = self.table.load();
         let found = lookup(&table, self.hasher.hash_one(labels), labels);
         match found {
@@ -51,7 +51,7 @@ impl<T: Default> Family<T> {
     }
 
     /// Hands the value of these labels to `count`; new labels begin at the default.
-    pub(super) fn with(&self, labels: &[&str], count: impl FnOnce(&T)) {
+    pub fn with(&self, labels: &[&str], count: impl FnOnce(&T)) {
         let hash = self.hasher.hash_one(labels);
         if let Some(series) = lookup(&self.table.load(), hash, labels) {
             count(&series.value);
@@ -79,7 +79,7 @@ impl<T: Default> Family<T> {
     }
 
     /// Every value, in the order of the labels.
-    pub(super) fn each(&self, mut visit: impl FnMut(&[&str], &T)) {
+    pub fn each(&self, mut visit: impl FnMut(&[&str], &T)) {
         let table = self.table.load_full();
         let mut all: Vec<&Arc<Series<T>>> = table.values().flatten().collect();
         all.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
@@ -97,7 +97,7 @@ fn lookup<'t, T>(table: &'t Table<T>, hash: u64, labels: &[&str]) -> Option<&'t 
 }
 
 /// Values sorted into `N` buckets, the last of which has no bound.
-pub(super) struct Histogram<const N: usize> {
+pub struct Histogram<const N: usize> {
     counts: [AtomicU64; N],
     /// In the unit of the caller, times a million.
     sum: AtomicU64,
@@ -114,13 +114,13 @@ impl<const N: usize> Default for Histogram<N> {
 
 impl<const N: usize> Histogram<N> {
     /// Adds a time, in seconds against the bounds.
-    pub(super) fn observe(&self, elapsed: Duration, bounds: &[f64]) {
+    pub fn observe(&self, elapsed: Duration, bounds: &[f64]) {
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         self.add(elapsed.as_secs_f64(), micros, bounds);
     }
 
-    /// Adds a number of bytes.
-    pub(super) fn observe_bytes(&self, bytes: u64, bounds: &[f64]) {
+    /// Adds a number, such as of bytes.
+    pub fn observe_number(&self, bytes: u64, bounds: &[f64]) {
         // Precise enough for buckets that are powers of ten.
         #[allow(clippy::cast_precision_loss)]
         let value = bytes as f64;
@@ -136,7 +136,7 @@ impl<const N: usize> Histogram<N> {
     }
 
     /// The counts per bucket and the sum.
-    pub(super) fn read(&self) -> ([u64; N], f64) {
+    pub fn read(&self) -> ([u64; N], f64) {
         let counts = std::array::from_fn(|i| {
             self.counts
                 .get(i)

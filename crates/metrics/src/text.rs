@@ -4,33 +4,27 @@ use std::fmt::{Display, Write};
 
 /// A page of metrics that is being written.
 #[derive(Default)]
-pub(super) struct Text {
+pub struct Text {
     out: String,
     name: &'static str,
 }
 
 impl Text {
     /// Begins a family; its values follow.
-    pub(super) fn family(&mut self, name: &'static str, kind: &str, help: &str) {
+    pub fn family(&mut self, name: &'static str, kind: &str, help: &str) {
         self.name = name;
         // Writing to a String does not fail.
         let _ = writeln!(self.out, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
     /// A value of the family.
-    pub(super) fn value(&mut self, labels: &[(&str, &str)], value: impl Display) {
+    pub fn value(&mut self, labels: &[(&str, &str)], value: impl Display) {
         self.sample("", labels, None, value);
     }
 
     /// A histogram: the number of values in each bucket (the last one without bound), and their
     /// sum.
-    pub(super) fn histogram(
-        &mut self,
-        labels: &[(&str, &str)],
-        bounds: &[f64],
-        counts: &[u64],
-        sum: f64,
-    ) {
+    pub fn histogram(&mut self, labels: &[(&str, &str)], bounds: &[f64], counts: &[u64], sum: f64) {
         let mut total: u64 = 0;
         for (index, count) in counts.iter().enumerate() {
             total = total.saturating_add(*count);
@@ -76,7 +70,7 @@ impl Text {
     }
 
     /// The page.
-    pub(super) fn finish(self) -> String {
+    pub fn finish(self) -> String {
         self.out
     }
 }
