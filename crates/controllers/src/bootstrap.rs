@@ -119,7 +119,7 @@ fn family(ip: IpAddr) -> &'static str {
     if ip.is_ipv4() { "IPv4" } else { "IPv6" }
 }
 
-async fn ensure(
+pub(crate) async fn ensure(
     cluster: &dyn Cluster,
     resource: &ResourceRef,
     namespace: Option<&str>,
@@ -138,18 +138,20 @@ async fn ensure(
     }
 }
 
-/// Creates the object in `default`, or changes what differs.
-async fn replace(
+/// Creates the object, which is of a namespace, or changes what differs.
+pub(crate) async fn replace(
     cluster: &dyn Cluster,
     resource: &ResourceRef,
     object: Value,
 ) -> Result<(), Status> {
     let name = model::meta::name(&object).to_owned();
-    match cluster.get(resource, Some("default"), &name).await {
+    let namespace = model::meta::namespace(&object).to_owned();
+    let namespace = Some(namespace.as_str());
+    match cluster.get(resource, namespace, &name).await {
         Ok(_) => cluster
             .patch(
                 resource,
-                Some("default"),
+                namespace,
                 &name,
                 object,
                 cluster_api::PatchType::Merge,
@@ -157,7 +159,7 @@ async fn replace(
             .await
             .map(drop),
         Err(status) if status.is_not_found() => cluster
-            .create(resource, Some("default"), None, object)
+            .create(resource, namespace, None, object)
             .await
             .map(drop),
         Err(status) => Err(status),

@@ -6,6 +6,7 @@ mod disruption;
 mod garbage;
 mod namespace;
 mod per_namespace;
+mod published;
 mod queue;
 mod rbac;
 mod resource_quota;
@@ -13,6 +14,7 @@ mod runtime;
 mod token_secret;
 
 pub use bootstrap::{bootstrap, kubernetes_service};
+pub use published::publish;
 pub use queue::Queue;
 pub use rbac::bootstrap_rbac;
 pub use runtime::{ClusterFor, Controllers, Resolve, Setup, TokenIssuer, pause};

@@ -128,6 +128,9 @@ impl Cluster {
         let itself = handle.cluster(identities::server(), "kube-apiserver");
         controllers::bootstrap(itself.as_ref(), pki.ca_pem()).await?;
         controllers::bootstrap_rbac(itself.as_ref()).await?;
+        let (network, bits) = SERVICE_NETWORK;
+        let network = format!("{network}/{bits}");
+        controllers::publish(itself.as_ref(), pki.ca_pem(), &network).await?;
 
         let bound = handle
             .listen(arguments.listen, tls.config())

@@ -340,6 +340,11 @@ fn scheduler() -> Vec<Rule> {
             "leases",
             "kube-scheduler",
         ),
+        rule(
+            "create delete deletecollection get list patch update watch",
+            "coordination.k8s.io",
+            "leasecandidates",
+        ),
         rule(READ, "core", "nodes"),
         rule("delete get list watch", "core", "pods"),
         rule("create", "core", "bindings pods/binding"),

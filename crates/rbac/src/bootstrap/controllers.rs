@@ -141,9 +141,9 @@ fn workloads() -> Vec<(&'static str, Vec<Rule>)> {
                 rule("create delete get patch update", "core", "pods"),
                 rule(READ_WRITE, "apps", "controllerrevisions"),
                 rule("create get list watch", "core", "persistentvolumeclaims"),
+                events(),
                 rule("delete update", "core", "persistentvolumeclaims"),
                 rule("update", "core", "pods/finalizers"),
-                events(),
             ],
         ),
         (
@@ -253,6 +253,7 @@ fn storage() -> Vec<(&'static str, Vec<Rule>)> {
                 rule("patch update", "core", "persistentvolumeclaims/status"),
                 rule(READ, "core", "persistentvolumeclaims"),
                 events(),
+                rule("get", "core", "services"),
             ],
         ),
         (
@@ -271,6 +272,7 @@ fn storage() -> Vec<(&'static str, Vec<Rule>)> {
                 rule("list watch", "core", "nodes"),
                 events(),
                 rule("watch", "core", "events"),
+                rule("get", "core", "services"),
             ],
         ),
         (
@@ -284,7 +286,6 @@ fn storage() -> Vec<(&'static str, Vec<Rule>)> {
             "pvc-protection-controller",
             vec![
                 rule("get list update watch", "core", "persistentvolumeclaims"),
-                rule("update", "core", "persistentvolumeclaims/status"),
                 rule(READ, "core", "pods"),
                 events(),
             ],
@@ -311,7 +312,6 @@ fn nodes() -> Vec<(&'static str, Vec<Rule>)> {
                 rule("patch update", "core", "nodes/status"),
                 rule("patch update", "core", "pods/status"),
                 rule("delete get list watch", "core", "pods"),
-                rule(READ, "coordination.k8s.io", "leases"),
                 events(),
             ],
         ),

@@ -12,11 +12,20 @@ pub fn roles() -> Vec<DefaultRole> {
     let leader_locking = |component: &str| {
         DefaultRole::new(
             format!("system::leader-locking-{component}"),
-            vec![rule(
-                "create get list update watch",
-                "coordination.k8s.io",
-                "leases",
-            )],
+            vec![
+                rule("watch", "core", "configmaps"),
+                named("get update", "core", "configmaps", component),
+                rule(
+                    "create get list update watch",
+                    "coordination.k8s.io",
+                    "leases",
+                ),
+                rule(
+                    "create get list update watch",
+                    "coordination.k8s.io",
+                    "leasecandidates",
+                ),
+            ],
         )
         .in_namespace(SYSTEM)
     };

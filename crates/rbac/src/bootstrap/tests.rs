@@ -220,3 +220,88 @@ fn default_users_may_do_their_work() {
         assert_eq!(index.authorize(&a).allowed(), want, "{a:?}");
     }
 }
+
+#[test]
+fn upstreams_own_components_get_what_upstream_gives_them() {
+    const MANAGER: &str = "system:kube-controller-manager";
+    const SCHEDULER: &str = "system:kube-scheduler";
+    let index = index();
+    let account = |name: &str| format!("system:serviceaccount:kube-system:{name}");
+    let (expand, binder) = (
+        account("expand-controller"),
+        account("persistent-volume-binder"),
+    );
+    let (nodes, claims) = (
+        account("node-controller"),
+        account("pvc-protection-controller"),
+    );
+    let coordination = "coordination.k8s.io";
+    let authentication = "extension-apiserver-authentication";
+    for (user, verb, group, resource, sub, name, want) in [
+        (
+            SCHEDULER,
+            "update",
+            coordination,
+            "leasecandidates",
+            "",
+            "a",
+            true,
+        ),
+        (
+            MANAGER,
+            "create",
+            coordination,
+            "leasecandidates",
+            "",
+            "",
+            true,
+        ),
+        (
+            MANAGER,
+            "update",
+            "",
+            "configmaps",
+            "",
+            "kube-controller-manager",
+            true,
+        ),
+        (
+            MANAGER,
+            "update",
+            "",
+            "configmaps",
+            "",
+            "kube-scheduler",
+            false,
+        ),
+        (SCHEDULER, "get", "", "configmaps", "", authentication, true),
+        (
+            SCHEDULER,
+            "update",
+            "",
+            "configmaps",
+            "",
+            authentication,
+            false,
+        ),
+        (&expand, "get", "", "services", "", "a", true),
+        (&binder, "get", "", "services", "", "a", true),
+        (&nodes, "get", coordination, "leases", "", "a", false),
+        (
+            &claims,
+            "update",
+            "",
+            "persistentvolumeclaims",
+            "status",
+            "a",
+            false,
+        ),
+    ] {
+        let user = UserInfo::new(user, [""; 0]);
+        let a = Attributes::resource(&user, verb, group, resource)
+            .of_subresource(sub)
+            .in_namespace("kube-system")
+            .named(name);
+        assert_eq!(index.authorize(&a).allowed(), want, "{a:?}");
+    }
+}
