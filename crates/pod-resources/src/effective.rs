@@ -1,87 +1,45 @@
-//! Effective requests and limits of a pod, as upstream's `PodRequests` and `PodLimits`: containers
-//! and sidecars run together, init containers one after the other beside the sidecars that were
-//! started before them, and the pod's overhead comes on top (KEP-753, KEP-688).
+//! Effective requests and limits of a pod, as upstream's `PodRequests` and `PodLimits`: what its
+//! containers need together (KEP-753), unless the pod says it for them (KEP-2837), and the pod's
+//! overhead on top (KEP-688).
 
-use model::quantity::Quantity;
+use model::kinds::core::pod_amounts::{of_containers, of_pod_level};
 use model::{Value, meta};
-use std::collections::BTreeMap;
 
-/// Amounts by resource name, such as `cpu` and `memory`.
-pub type Resources = BTreeMap<String, Quantity>;
+pub use model::kinds::core::pod_amounts::Resources;
+pub(crate) use model::kinds::core::pod_amounts::{add, of};
 
 /// What the scheduler reserves for the pod. Amounts that cannot be read count as nothing
 /// (validation refuses them before a pod is stored).
 pub fn requests(pod: &Value) -> Resources {
-    total(pod, "requests")
+    let mut all = without_overhead(pod, "requests");
+    add(&mut all, &of(pod, &["spec", "overhead"]));
+    all
 }
 
 /// What the pod may use at most. A resource that one container does not limit is limited by what
-/// the others say, as upstream.
+/// the others say, as upstream. Where nothing is limited the overhead does not make a limit.
 pub fn limits(pod: &Value) -> Resources {
-    total(pod, "limits")
-}
-
-fn total(pod: &Value, what: &str) -> Resources {
-    let mut running = Resources::new();
-    for container in meta::list(pod, &["spec", "containers"]) {
-        add(&mut running, &of(container, &["resources", what]));
-    }
-    let mut sidecars = Resources::new();
-    let mut starting = Resources::new();
-    for container in meta::list(pod, &["spec", "initContainers"]) {
-        let own = of(container, &["resources", what]);
-        let mut together = sidecars.clone();
-        add(&mut together, &own);
-        if meta::text(container, &["restartPolicy"]) == "Always" {
-            add(&mut running, &own);
-            sidecars = together.clone();
-        }
-        max(&mut starting, &together);
-    }
-    max(&mut running, &starting);
+    let mut all = without_overhead(pod, "limits");
     let mut overhead = of(pod, &["spec", "overhead"]);
-    if what == "limits" {
-        // Where nothing is limited the overhead does not make a limit.
-        overhead.retain(|name, _| running.contains_key(name));
-    }
-    add(&mut running, &overhead);
-    running
+    overhead.retain(|name, _| all.get(name).is_some_and(|limit| !limit.is_zero()));
+    add(&mut all, &overhead);
+    all
 }
 
-/// The amounts at a place of an object; those that cannot be read are passed over.
-pub(crate) fn of(value: &Value, path: &[&str]) -> Resources {
-    meta::at(value, path)
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, amount)| Some((name.clone(), Quantity::from_value(amount).ok()?)))
-        .collect()
-}
-
-/// Adds amounts to others.
-pub(crate) fn add(sum: &mut Resources, more: &Resources) {
-    for (name, amount) in more {
-        let entry = sum.entry(name.clone()).or_insert(Quantity::ZERO);
-        *entry = if entry.is_zero() {
-            *amount
-        } else {
-            entry.plus(*amount)
-        };
+/// The pod's `requests` or `limits` but for its overhead.
+pub(crate) fn without_overhead(pod: &Value, what: &str) -> Resources {
+    let list = |key| meta::list(pod, &["spec", key]);
+    let mut all = of_containers(list("containers"), list("initContainers"), what);
+    if let Some(spec) = pod.get("spec") {
+        all.extend(of_pod_level(spec, what));
     }
-}
-
-fn max(most: &mut Resources, other: &Resources) {
-    for (name, amount) in other {
-        let entry = most.entry(name.clone()).or_insert(*amount);
-        if amount.nanos() > entry.nanos() {
-            *entry = *amount;
-        }
-    }
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::quantity::Quantity;
     use serde_json::json;
 
     fn container(cpu: &str) -> Value {

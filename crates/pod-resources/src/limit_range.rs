@@ -104,8 +104,8 @@ pub fn check_pod(range: &Value, pod: &Value) -> Vec<String> {
         errors.check(
             Scope::Pod,
             limit,
-            &effective::requests(pod),
-            &effective::limits(pod),
+            &effective::without_overhead(pod, "requests"),
+            &effective::without_overhead(pod, "limits"),
         );
     }
     errors.texts

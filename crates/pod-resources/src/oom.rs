@@ -1,6 +1,7 @@
 //! Whom the kernel kills first when a node's memory is gone (`oom_score_adj`), as kubelet sets it.
 
 use crate::{QosClass, qos_class};
+use model::kinds::core::pod_amounts::{of_containers, of_pod_level};
 use model::quantity::Quantity;
 use model::{Value, meta};
 
@@ -50,15 +51,35 @@ pub fn oom_score_adj(pod: &Value, container: &str, capacity: i64) -> Option<i64>
         let share = i128::from(memory) * 1000;
         i64::try_from(1000 - share.checked_div(i128::from(capacity))?).ok()
     };
-    let mut score = share(memory_request(own))?;
+    // What the pod requests beyond its containers is theirs in equal parts (KEP-2837).
+    let beyond = beyond_containers(pod) / i64::try_from(regular.len() + starting.len()).ok()?;
+    let mut score = share(memory_request(own).saturating_add(beyond))?;
     let is_sidecar =
         starting.iter().any(|c| is_it(&c)) && meta::text(own, &["restartPolicy"]) == "Always";
     if is_sidecar {
         let least = regular.iter().map(memory_request).min().unwrap_or(0);
-        score = score.min(share(least)?);
+        score = score.min(share(least.saturating_add(beyond))?);
     }
     // Guaranteed pods stay behind it, best-effort pods before it.
     Some(score.clamp(1000 + GUARANTEED, BEST_EFFORT - 1))
+}
+
+/// Bytes that the pod itself requests and none of its containers does; zero if it says nothing.
+fn beyond_containers(pod: &Value) -> i64 {
+    let spec = pod.get("spec").unwrap_or(&Value::Null);
+    let memory = |amounts: model::kinds::core::pod_amounts::Resources| {
+        amounts.get("memory").map_or(0, Quantity::value)
+    };
+    let own = memory(of_pod_level(spec, "requests"));
+    if own == 0 {
+        return 0;
+    }
+    let list = |key| meta::list(spec, &[key]);
+    own.saturating_sub(memory(of_containers(
+        list("containers"),
+        list("initContainers"),
+        "requests",
+    )))
 }
 
 fn memory_request(container: &Value) -> i64 {
@@ -117,6 +138,18 @@ mod tests {
         sidecar["restartPolicy"] = json!("Always");
         assert_eq!(oom_score_adj(&pod(&sidecar), "side", 4 * GIB), Some(750));
         assert_eq!(oom_score_adj(&pod(&sidecar), "b", 4 * GIB), Some(500));
+    }
+
+    #[test]
+    fn what_the_pod_requests_is_shared_among_its_containers() {
+        let pod = json!({"spec": {
+            "resources": {"requests": {"memory": "2Gi"}},
+            "initContainers": [container("i", "0")],
+            "containers": [container("a", "1Gi"), container("b", "0")],
+        }});
+        // A third of the GiB that nobody claims, for each.
+        assert_eq!(oom_score_adj(&pod, "a", 4 * GIB), Some(667));
+        assert_eq!(oom_score_adj(&pod, "b", 4 * GIB), Some(917));
     }
 
     #[test]

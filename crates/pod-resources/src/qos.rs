@@ -30,10 +30,20 @@ const AMOUNTS: [&str; 2] = ["cpu", "memory"];
 /// its reasons. Follows upstream's `ComputePodQOS`.
 pub fn explain(pod: &Value) -> QosVerdict {
     let class = qos_class(pod);
+    let for_all = pod.get("spec").is_some_and(is_for_all);
     let (reason, because) = match class {
+        QosClass::Guaranteed if for_all => (
+            "the pod has limits on cpu and memory, and requests exactly those",
+            Vec::new(),
+        ),
         QosClass::Guaranteed => (
             "every container has limits on cpu and memory, and requests exactly those",
             Vec::new(),
+        ),
+        QosClass::Burstable if for_all => (
+            "the pod requests or limits something, but does not have limits on cpu and memory that \
+             equal its requests",
+            obstacles(pod),
         ),
         QosClass::Burstable => (
             "something is requested or limited, but not every container has limits on cpu and \
@@ -41,8 +51,12 @@ pub fn explain(pod: &Value) -> QosVerdict {
             obstacles(pod),
         ),
         QosClass::BestEffort => (
-            "no container requests or limits cpu or memory",
-            containers(pod)
+            if for_all {
+                "the pod has resources of its own, and they neither request nor limit cpu or memory"
+            } else {
+                "no container requests or limits cpu or memory"
+            },
+            counted(pod)
                 .map(|(path, _)| QosReason {
                     path: format!("{path}.resources"),
                     text: "neither requests nor limits cpu or memory".to_owned(),
@@ -60,7 +74,7 @@ pub fn explain(pod: &Value) -> QosVerdict {
 /// What keeps each container from being guaranteed its share.
 fn obstacles(pod: &Value) -> Vec<QosReason> {
     let mut found = Vec::new();
-    for (path, container) in containers(pod) {
+    for (path, container) in counted(pod) {
         for name in AMOUNTS {
             let request = amount(container, "requests", name);
             let limit = amount(container, "limits", name);
@@ -81,14 +95,24 @@ fn obstacles(pod: &Value) -> Vec<QosReason> {
     found
 }
 
-/// The containers that count: those that run and those that start the pod.
-fn containers(pod: &Value) -> impl Iterator<Item = (String, &Value)> {
-    ["containers", "initContainers"]
+/// Whose resources count, with where they are: the pod's own if it has some, else those of the
+/// containers that run and those that start the pod.
+fn counted(pod: &Value) -> impl Iterator<Item = (String, &Value)> {
+    let spec = pod.get("spec").filter(|spec| is_for_all(spec));
+    let containers = ["containers", "initContainers"]
         .into_iter()
+        .filter(move |_| spec.is_none())
         .flat_map(move |list| {
             let each = meta::list(pod, &["spec", list]).iter().enumerate();
             each.map(move |(at, container)| (format!("spec.{list}[{at}]"), container))
-        })
+        });
+    spec.map(|spec| ("spec".to_owned(), spec))
+        .into_iter()
+        .chain(containers)
+}
+
+fn is_for_all(spec: &Value) -> bool {
+    spec.get("resources").is_some_and(|own| !own.is_null())
 }
 
 /// An amount above zero; upstream takes nothing else for one.
@@ -109,6 +133,14 @@ mod tests {
             .into_iter()
             .map(|reason| format!("{}: {}", reason.path, reason.text))
             .collect()
+    }
+
+    #[test]
+    fn what_the_pod_says_for_all_counts_instead() {
+        let pod = json!({"spec": {"resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}},
+            "containers": [{}]}});
+        assert_eq!(explain(&pod).class, QosClass::Burstable);
+        assert_eq!(texts(&pod), ["spec.resources: no limit on memory"]);
     }
 
     #[test]

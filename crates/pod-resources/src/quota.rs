@@ -6,6 +6,7 @@ mod usage;
 pub use usage::{count_name, evaluates, is_over, of_object};
 
 use crate::effective::{self, Resources};
+use model::kinds::core::pod_amounts::has_pod_level;
 use model::quantity::Quantity;
 use model::{Map, Value, meta};
 use std::collections::BTreeMap;
@@ -196,6 +197,10 @@ fn show(names: &[&String], of: &Resources) -> String {
 
 /// What containers of a pod do not name and must: `limits.cpu for: a,b; memory for: a`.
 fn unnamed(concerned: &[&str], pod: &Value) -> String {
+    // A pod that says what all of them need together need not say it of each.
+    if pod.get("spec").is_some_and(has_pod_level) {
+        return String::new();
+    }
     let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for list in ["containers", "initContainers"] {
         for container in meta::list(pod, &["spec", list]) {

@@ -7,6 +7,7 @@ use crate::scope::{Scope, Term};
 use crate::spread::Constraint;
 use crate::taint::{self, Toleration};
 use crate::volumes::PodVolumes;
+use model::kinds::core::pod_amounts::{Resources, of_pod_level};
 use model::{Value, meta};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -196,15 +197,23 @@ fn disrupted(pod: &Value) -> bool {
         })
 }
 
+/// Milli-CPUs and bytes of memory, with something for containers that do not say. Where the pod
+/// itself says what it needs, only for what nobody does.
 fn scored(pod: &Value, requests: &Amounts) -> (i64, i64) {
+    let own = pod.get("spec").map(|spec| of_pod_level(spec, "requests"));
+    let said = match own {
+        Some(own) if !own.is_empty() => pod_resources::requests(pod),
+        _ => Resources::new(),
+    };
     let lists = ["initContainers", "containers"];
     let complete = lists
         .iter()
         .flat_map(|list| meta::list(pod, &["spec", list]))
         .all(|container| {
-            ["cpu", "memory"]
-                .iter()
-                .all(|name| meta::at(container, &["resources", "requests", name]).is_some())
+            ["cpu", "memory"].iter().all(|name| {
+                said.contains_key(*name)
+                    || meta::at(container, &["resources", "requests", name]).is_some()
+            })
         });
     if complete {
         return (requests.milli_cpu, requests.memory);
@@ -216,7 +225,7 @@ fn scored(pod: &Value, requests: &Amounts) -> (i64, i64) {
                 let amount = |name: &str, default: &str| {
                     meta::at(container, &["resources", "requests", name])
                         .cloned()
-                        .unwrap_or_else(|| default.into())
+                        .or_else(|| (!said.contains_key(name)).then(|| default.into()))
                 };
                 json!({
                     "restartPolicy": meta::text(container, &["restartPolicy"]),
@@ -232,6 +241,7 @@ fn scored(pod: &Value, requests: &Amounts) -> (i64, i64) {
         "initContainers": filled("initContainers"),
         "containers": filled("containers"),
         "overhead": meta::at(pod, &["spec", "overhead"]),
+        "resources": meta::at(pod, &["spec", "resources"]),
     } });
     let filled = Amounts::of(&pod_resources::requests(&pod));
     (filled.milli_cpu, filled.memory)

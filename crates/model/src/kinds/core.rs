@@ -20,6 +20,7 @@ pub(crate) mod persistent_volume;
 mod persistent_volume_claim;
 pub mod placement;
 mod pod;
+pub mod pod_amounts;
 mod pod_annotations;
 pub mod pod_defaults;
 mod pod_hosts;

@@ -34,7 +34,13 @@ fn validate(class: &Value) -> ErrorList {
     if let Some(overhead) = get(class, "overhead") {
         let limits = json!({"limits": overhead.get("podFixed")});
         let at = At::of("overhead.podFixed");
-        resources::validate_requirements(&limits, &BTreeSet::new(), &at, &mut errors);
+        resources::validate_requirements(
+            &limits,
+            resources::validate_container_name,
+            &BTreeSet::new(),
+            &at,
+            &mut errors,
+        );
     }
     if let Some(scheduling) = get(class, "scheduling") {
         let at = At::of("scheduling");

@@ -200,7 +200,8 @@ fn common(container: &Value, pod: &PodView<'_>, at: &At<'_>, errors: &mut ErrorL
     one_of(container, "imagePullPolicy", policies, at, errors);
     if let Some(requirements) = get(container, "resources") {
         let at = at.child("resources");
-        resources::validate_requirements(requirements, &pod.claims, &at, errors);
+        let names = resources::validate_container_name;
+        resources::validate_requirements(requirements, names, &pod.claims, &at, errors);
     }
     resize_policy(
         container,

@@ -61,12 +61,11 @@ fn prepare_create(pod: &mut Value) {
     app_armor::sync(pod);
 }
 
-/// Pod-level resources and image volumes are behind gates that are off by default in 1.33.
+/// Image volumes are behind a gate that is off by default in 1.33.
 fn drop_disabled(pod: &mut Value) {
     let Some(spec) = pod.get_mut("spec").and_then(Value::as_object_mut) else {
         return;
     };
-    spec.remove("resources");
     for volume in fill::maps(spec, "volumes") {
         volume.remove("image");
     }

@@ -1,7 +1,7 @@
 //! The defaults of pod specs, as upstream's `SetDefaults_*` and the defaults that its types
 //! declare; shared by pods and every kind that embeds a pod template.
 
-use super::fill;
+use super::{fill, pod_amounts};
 use crate::{Map, Value};
 
 /// Fills in a pod spec as it stands in a pod or in a template.
@@ -12,6 +12,10 @@ pub fn pod_spec(spec: &mut Map) {
     fill::absent(spec, "terminationGracePeriodSeconds", 30);
     fill::text(spec, "schedulerName", "default-scheduler");
     fill::round_amounts(spec, "overhead");
+    if let Some(resources) = fill::map(spec, "resources") {
+        fill::round_amounts(resources, "limits");
+        fill::round_amounts(resources, "requests");
+    }
     service_account_alias(spec);
     for volume in fill::maps(spec, "volumes") {
         self::volume(volume);
@@ -40,6 +44,7 @@ pub fn pod_only(spec: &mut Map) {
             }
         }
     }
+    pod_amounts::fill(spec);
     fill::absent(spec, "enableServiceLinks", true);
 }
 

@@ -27,20 +27,27 @@ impl QosClass {
     }
 }
 
-/// The class of a pod by its spec (upstream's `ComputePodQOS`): over regular and init containers,
-/// counting CPU and memory above zero only. Ephemeral containers have no resources.
+/// The class of a pod by its spec (upstream's `ComputePodQOS`): by the pod's own resources if it has
+/// some (KEP-2837), else over regular and init containers, counting CPU and memory above zero only.
+/// Ephemeral containers have no resources.
 pub fn class(pod: &Value) -> QosClass {
     let spec = pod.get("spec").unwrap_or(&Value::Null);
     let mut anything = false;
     let mut guaranteed = true;
     let mut requested = [None, None];
     let mut limited = [None, None];
-    for key in ["containers", "initContainers"] {
-        for container in list(spec, key) {
-            let resources = get(container, "resources").unwrap_or(&Value::Null);
-            add(resources, "requests", &mut requested);
-            let own = add(resources, "limits", &mut limited);
-            guaranteed &= own == [true, true];
+    let mut count = |resources: &Value| {
+        add(resources, "requests", &mut requested);
+        let own = add(resources, "limits", &mut limited);
+        guaranteed &= own == [true, true];
+    };
+    if let Some(resources) = get(spec, "resources") {
+        count(resources);
+    } else {
+        for key in ["containers", "initContainers"] {
+            for container in list(spec, key) {
+                count(get(container, "resources").unwrap_or(&Value::Null));
+            }
         }
     }
     for sum in requested.iter().chain(&limited) {
@@ -110,6 +117,20 @@ mod tests {
         ];
         for (containers, want) in cases {
             let pod = json!({"spec": {"containers": containers}});
+            assert_eq!(class(&pod), want, "{pod}");
+        }
+        // What the pod says for all its containers counts instead of what they say.
+        for (own, want) in [
+            (full.clone(), Guaranteed),
+            (json!({"requests": {"cpu": "1"}}), Burstable),
+            (
+                json!({"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}),
+                Burstable,
+            ),
+            (json!({}), BestEffort),
+        ] {
+            let pod = json!({"spec": {"resources": own, "containers": [{"resources":
+                {"requests": {"cpu": "1"}}}]}});
             assert_eq!(class(&pod), want, "{pod}");
         }
         let with_init = json!({"spec": {"containers": [{"resources": full}],

@@ -1,7 +1,7 @@
 //! Rules of a pod spec, as it stands in pods and in pod templates (upstream's `ValidatePodSpec`).
 
 use super::container::{self, PodView};
-use super::{affinity, placement, pod_hosts, pod_os, resources, security, volume};
+use super::{affinity, placement, pod_amounts, pod_hosts, pod_os, resources, security, volume};
 use crate::Value;
 use crate::field::ErrorList;
 use crate::validation::at::{At, Report};
@@ -52,6 +52,7 @@ pub fn validate(spec: &Value, context: &Context<'_>, at: &At<'_>, errors: &mut E
         host_users: flag(spec, "hostUsers") != Some(false),
     };
     container::validate_all(spec, &view, at, errors);
+    pod_amounts::validate(spec, &at.child("resources"), errors);
     pod_hosts::host_network_ports(spec, context.is_pod, at, errors);
     let policies = &["Always", "Never", "OnFailure"];
     container::one_of(spec, "restartPolicy", policies, at, errors);
@@ -83,7 +84,8 @@ pub fn validate(spec: &Value, context: &Context<'_>, at: &At<'_>, errors: &mut E
     if let Some(overhead) = get(spec, "overhead") {
         let limits = serde_json::json!({ "limits": overhead });
         let at = at.child("overhead");
-        resources::validate_requirements(&limits, &BTreeSet::new(), &at, errors);
+        let names = resources::validate_container_name;
+        resources::validate_requirements(&limits, names, &BTreeSet::new(), &at, errors);
     }
     pod_os::validate(spec, at, errors);
 }

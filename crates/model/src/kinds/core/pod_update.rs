@@ -7,7 +7,7 @@ use crate::Value;
 use crate::field::ErrorList;
 use crate::validation::at::{At, Report};
 use crate::validation::names;
-use crate::validation::read::{entries, get, int, list, same, same_field, text};
+use crate::validation::read::{entries, get, int, list, map, same, same_field, text};
 use std::collections::BTreeSet;
 
 const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].image`,\
@@ -234,6 +234,13 @@ pub(crate) fn validate_ephemeral(pod: &Value, old_pod: &Value, errors: &mut Erro
 pub(crate) fn validate_resize(pod: &Value, old_pod: &Value, errors: &mut ErrorList) {
     let at = At::of("spec");
     let (new, old) = (spec(pod), spec(old_pod));
+    if [new, old].iter().any(|spec| says_for_all(spec)) {
+        errors.forbidden(
+            &At::root(),
+            "pods with pod-level resources cannot be resized",
+        );
+        return;
+    }
     pod_spec::validate(
         new,
         &pod_spec::Context::pod(crate::meta::name(pod)),
@@ -282,6 +289,13 @@ pub(crate) fn validate_resize(pod: &Value, old_pod: &Value, errors: &mut ErrorLi
             ),
         );
     }
+}
+
+/// Whether the pod itself requests or limits anything.
+fn says_for_all(spec: &Value) -> bool {
+    let own = get(spec, "resources").unwrap_or(&Value::Null);
+    let is_said = |what| map(own, what).is_some_and(|amounts| !amounts.is_empty());
+    is_said("requests") || is_said("limits")
 }
 
 fn only_cpu_and_memory(now: &Value, was: &Value, at: &At<'_>, errors: &mut ErrorList) {

@@ -93,7 +93,8 @@ pub fn validate_name(name: &str, at: &At<'_>, errors: &mut ErrorList) {
     }
 }
 
-fn validate_container_name(name: &str, at: &At<'_>, errors: &mut ErrorList) {
+/// Reports a name that is none of a resource that containers may ask for.
+pub fn validate_container_name(name: &str, at: &At<'_>, errors: &mut ErrorList) {
     validate_name(name, at, errors);
     if !name.contains('/') {
         if !is_standard_for_containers(name) {
@@ -125,10 +126,11 @@ pub fn shown(value: &Value) -> String {
     }
 }
 
-/// Reports what is wrong with the requests, limits and claims of a container. `claims` are the
-/// names in the pod's `resourceClaims`.
+/// Reports what is wrong with requests, limits and claims. `check_name` tells which resources may
+/// be named there; `claims` are the names in the pod's `resourceClaims`.
 pub fn validate_requirements(
     resources: &Value,
+    check_name: fn(&str, &At<'_>, &mut ErrorList),
     claims: &BTreeSet<&str>,
     at: &At<'_>,
     errors: &mut ErrorList,
@@ -144,14 +146,14 @@ pub fn validate_requirements(
     };
     for (name, value) in limits.into_iter().flatten() {
         let at = limits_at.key(name);
-        validate_container_name(name, &at, errors);
+        check_name(name, &at, errors);
         validate_amount(name, value, &at, errors);
         validate_huge_pages(name, value, &at, errors);
         note(name);
     }
     for (name, value) in map(resources, "requests").into_iter().flatten() {
         let at = requests_at.key(name);
-        validate_container_name(name, &at, errors);
+        check_name(name, &at, errors);
         validate_amount(name, value, &at, errors);
         match limits.and_then(|l| l.get(name)) {
             Some(limit) => {
