@@ -2,6 +2,7 @@
 //! what that class means when the node runs short; and what the limits and quotas of a namespace
 //! leave of it.
 
+pub mod cgroups;
 mod effective;
 mod eviction;
 pub mod limit_range;
@@ -10,7 +11,7 @@ mod qos;
 pub mod quota;
 
 pub use effective::{Resources, limits, requests};
-pub use eviction::{Rank, Usage, memory_eviction_order};
+pub use eviction::{Pressure, Rank, Usage, eviction_order};
 pub use oom::{is_critical, oom_score_adj, priority};
 pub use qos::{QosReason, QosVerdict, explain};
 

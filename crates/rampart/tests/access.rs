@@ -9,7 +9,7 @@
 
 mod support;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::Command;
 use support::Cluster;
 use support::analyst::{rampart, without_locations, workshop};
@@ -169,6 +169,16 @@ fn classes_scores_and_the_order_of_eviction() {
             pod("qos-demo", "Guaranteed", -997),
             pod("qos-demo-2", "Burstable", 976),
             pod("qos-demo-3", "BestEffort", 1000),
+        ]
+    );
+    let groups: Vec<_> = list("pods").iter().map(|p| p["cgroup"].clone()).collect();
+    assert_eq!(
+        groups,
+        [
+            json!({"parent": "kubepods", "cpuShares": 716, "cpuQuota": 70_000,
+                "memoryLimit": 200 << 20}),
+            json!({"parent": "kubepods/burstable", "cpuShares": 2, "memoryLimit": 200 << 20}),
+            json!({"parent": "kubepods/besteffort", "cpuShares": 2}),
         ]
     );
     let order: Vec<_> = list("eviction").iter().map(|p| p["name"].clone()).collect();

@@ -10,7 +10,8 @@ use anyhow::{Context, Result};
 use model::meta;
 use model::quantity::Quantity;
 use model::registry::Registry;
-use pod_resources::{QosClass, Rank, Usage};
+use pod_resources::cgroups::{self, Settings};
+use pod_resources::{Pressure, QosClass, Rank, Usage};
 use serde::Serialize;
 use serde_json::{Map, json};
 use snapshot::{Severity, Snapshot};
@@ -36,8 +37,37 @@ struct Entry {
     /// Why no such pod would be admitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<String>,
+    cgroup: Cgroup,
     containers: Vec<Container>,
     because: Vec<Because>,
+}
+
+/// A control group as kubelet sets it up: in the terms of the first version of control groups.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Cgroup {
+    /// The group that the pod's own, called after its UID, is in; absent for containers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_shares: Option<u64>,
+    /// Microseconds in every 100,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_quota: Option<i64>,
+    /// Bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_limit: Option<i64>,
+}
+
+impl Cgroup {
+    fn of(parent: Option<String>, settings: &Settings) -> Self {
+        Self {
+            parent,
+            cpu_shares: settings.cpu_shares,
+            cpu_quota: settings.cpu_quota,
+            memory_limit: settings.memory_limit,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -47,6 +77,8 @@ struct Container {
     /// Absent where it depends on the memory of a node that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     oom_score_adj: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cgroup: Option<Cgroup>,
 }
 
 /// A pod's place in the order of eviction.
@@ -146,18 +178,24 @@ fn entry(pod: &Pod<'_>, memory: Option<i64>) -> Entry {
     let snapshot = pod.template.snapshot();
     let verdict = pod_resources::explain(&pod.value);
     // Scores of all but burstable pods do not depend on the node.
-    let capacity = memory.or((verdict.class != QosClass::Burstable).then_some(1));
+    let is_known = memory.is_some() || verdict.class != QosClass::Burstable;
+    let capacity = memory.unwrap_or(1);
     let containers = ["initContainers", "containers"]
         .into_iter()
         .flat_map(|list| meta::list(&pod.value, &["spec", list]))
         .map(|container| {
             let name = meta::text(container, &["name"]);
+            let settings = cgroups::of_container(&pod.value, name, capacity);
             Container {
                 name: name.to_owned(),
-                oom_score_adj: capacity
-                    .and_then(|memory| pod_resources::oom_score_adj(&pod.value, name, memory)),
+                oom_score_adj: settings
+                    .as_ref()
+                    .map(|(_, score)| *score)
+                    .filter(|_| is_known),
+                cgroup: settings.map(|(settings, _)| Cgroup::of(None, &settings)),
             }
         });
+    let parent = cgroups::class_path(verdict.class);
     let because = verdict.because.into_iter().map(|reason| {
         let path = reason.path.strip_prefix("spec.").unwrap_or(&reason.path);
         Because {
@@ -174,6 +212,7 @@ fn entry(pod: &Pod<'_>, memory: Option<i64>) -> Entry {
         reason: verdict.reason,
         priority: pod_resources::priority(&pod.value),
         refusal: pod.refusal.clone(),
+        cgroup: Cgroup::of(Some(parent), &cgroups::of_pod(&pod.value)),
         containers: containers.collect(),
         because: because.collect(),
     }
@@ -194,13 +233,13 @@ fn eviction(found: &[Pod<'_>], usage: &usage::Usage) -> (Vec<Place>, Vec<String>
         .iter()
         .map(|pod| Usage {
             pod: &pod.value,
-            memory: usage.get(&key(pod)).copied(),
+            used: usage.get(&key(pod)).copied(),
         })
         .collect();
     let known: Vec<_> = real.iter().map(|pod| key(pod)).collect();
     let strangers = usage.keys().filter(|key| !known.contains(key));
     let strangers = strangers.map(|(namespace, name)| format!("{namespace}/{name}"));
-    let places = pod_resources::memory_eviction_order(&measured)
+    let places = pod_resources::eviction_order(&measured, Pressure::Memory)
         .into_iter()
         .filter_map(|rank| {
             let (namespace, name) = known.get(rank.index)?.clone();
@@ -209,7 +248,7 @@ fn eviction(found: &[Pod<'_>], usage: &usage::Usage) -> (Vec<Place>, Vec<String>
                 name,
                 reason: why(&rank),
                 priority: rank.priority,
-                usage: measured.get(rank.index)?.memory,
+                usage: measured.get(rank.index)?.used,
                 beyond_request: rank.beyond,
             })
         });
