@@ -7,4 +7,5 @@ pub mod dns;
 pub mod env;
 pub mod hosts;
 pub mod references;
+pub mod security;
 pub mod volumes;
