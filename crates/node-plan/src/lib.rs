@@ -6,6 +6,7 @@ pub mod containers;
 pub mod dns;
 pub mod env;
 pub mod hosts;
+pub mod oci;
 pub mod references;
 pub mod security;
 pub mod volumes;
