@@ -8,6 +8,7 @@
 
 mod amounts;
 mod budget;
+mod claim;
 mod cluster;
 mod cycle;
 mod diagnosis;
@@ -34,13 +35,18 @@ mod volumes;
 mod tests;
 
 pub use amounts::Amounts;
+pub use claim::{
+    BIND_COMPLETED, BOUND_BY_CONTROLLER, Claim, NO_PROVISIONER, Promise, SELECTED_NODE, Seeker,
+    Volume, find_volume,
+};
 pub use cluster::{Cluster, NodeChange};
 pub use diagnosis::{Diagnosis, Refusal};
 pub use engine::{Engine, Placement, PluginScore, Verdict};
 pub use hint::Event;
-pub use misfit::{Misfit, Plugin, Shortage};
+pub use misfit::{Misfit, Plugin, Shortage, Unbindable};
 pub use node::NodeInfo;
 pub use pod::{HostPort, PodInfo, PodKey};
 pub use preempt::{Preemption, Refused};
 pub use queue::{Queue, Waits};
+pub use storage::VolumePlan;
 pub use taint::{Effect, Taint, Toleration};

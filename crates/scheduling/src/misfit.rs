@@ -90,6 +90,26 @@ impl Shortage {
     }
 }
 
+/// Why claims cannot have their volumes on a node.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unbindable {
+    /// A bound volume cannot be reached from the node.
+    pub unreached: bool,
+    /// There is no volume for a claim, and none can be made.
+    pub none_available: bool,
+    /// A volume could be made were there room for it.
+    pub no_space: bool,
+    /// A claim is bound to a volume that does not exist.
+    pub lost: bool,
+}
+
+impl Unbindable {
+    /// Whether there is a reason.
+    pub fn is_any(self) -> bool {
+        self.unreached || self.none_available || self.no_space || self.lost
+    }
+}
+
 /// Why a pod cannot run on a node: what the first filter that fails says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Misfit {
@@ -111,12 +131,8 @@ pub enum Misfit {
     ReadWriteOncePod,
     /// More volumes than the node can have.
     TooManyVolumes,
-    /// A bound volume cannot be reached from the node.
-    VolumeNodeAffinity,
-    /// No volume for a claim can be had there.
-    NoVolume,
-    /// A claim is bound to a volume that does not exist.
-    LostVolume,
+    /// The pod's claims cannot have their volumes there.
+    Volumes(Unbindable),
     /// A bound volume is in another zone.
     VolumeZone,
     /// The node lacks a topology key of a spread constraint.
@@ -145,7 +161,7 @@ impl Misfit {
             Self::Resources(_) => Plugin::NodeResourcesFit,
             Self::DiskConflict | Self::ReadWriteOncePod => Plugin::VolumeRestrictions,
             Self::TooManyVolumes => Plugin::NodeVolumeLimits,
-            Self::VolumeNodeAffinity | Self::NoVolume | Self::LostVolume => Plugin::VolumeBinding,
+            Self::Volumes(_) => Plugin::VolumeBinding,
             Self::VolumeZone => Plugin::VolumeZone,
             Self::SpreadKey | Self::Spread => Plugin::PodTopologySpread,
             Self::Affinity | Self::AntiAffinity | Self::ExistingAntiAffinity => {
@@ -171,9 +187,7 @@ impl Misfit {
             | Self::NodeName
             | Self::Taint(..)
             | Self::NodeAffinity
-            | Self::VolumeNodeAffinity
-            | Self::NoVolume
-            | Self::LostVolume
+            | Self::Volumes(_)
             | Self::VolumeZone
             | Self::SpreadKey
             | Self::Affinity
@@ -199,6 +213,26 @@ impl Misfit {
             for name in &shortage.scalars {
                 tell(&format!("Insufficient {name}"));
             }
+        } else if let Self::Volumes(faults) = self {
+            for (is_it, text) in [
+                (
+                    faults.unreached,
+                    "node(s) didn't match PersistentVolume's node affinity",
+                ),
+                (
+                    faults.none_available,
+                    "node(s) didn't find available persistent volumes to bind",
+                ),
+                (faults.no_space, "node(s) did not have enough free storage"),
+                (
+                    faults.lost,
+                    "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)",
+                ),
+            ] {
+                if is_it {
+                    tell(text);
+                }
+            }
         } else if let Self::Taint(key, value) = self {
             tell(&format!("node(s) had untolerated taint {{{key}: {value}}}"));
         } else {
@@ -209,7 +243,7 @@ impl Misfit {
     /// The text of those that have only one.
     fn text(&self) -> &'static str {
         match self {
-            Self::Taint(..) | Self::Resources(_) => "",
+            Self::Taint(..) | Self::Resources(_) | Self::Volumes(_) => "",
             Self::Unschedulable => "node(s) were unschedulable",
             Self::NodeName => "node(s) didn't match the requested node name",
             Self::NodeAffinity => "node(s) didn't match Pod's node affinity/selector",
@@ -220,11 +254,6 @@ impl Misfit {
                  access mode"
             }
             Self::TooManyVolumes => "node(s) exceed max volume count",
-            Self::VolumeNodeAffinity => "node(s) had volume node affinity conflict",
-            Self::NoVolume => "node(s) didn't find available persistent volumes to bind",
-            Self::LostVolume => {
-                "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
-            }
             Self::VolumeZone => "node(s) had no available volume zone",
             Self::SpreadKey => {
                 "node(s) didn't match pod topology spread constraints (missing required label)"

@@ -1,46 +1,15 @@
 //! Claims, volumes, storage classes and the limits of nodes, as the cluster's objects tell them, and
 //! what follows for the nodes that a pod can run on.
 
-use crate::misfit::{Misfit, Plugin};
+use crate::claim::{Claim, NO_PROVISIONER, Seeker, Volume, find_volume};
+use crate::misfit::{Misfit, Plugin, Unbindable};
 use crate::node::NodeInfo;
-use crate::node_selector::NodeSelector;
 use crate::pod::PodInfo;
-use crate::scope::{self, selects};
 use crate::volumes::ClaimName;
 use foldhash::HashMap;
-use model::quantity::Quantity;
-use model::selector::LabelSelector;
 use model::{Value, meta};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// A PersistentVolumeClaim.
-#[derive(Debug, Clone)]
-struct Claim {
-    volume: String,
-    is_bound: bool,
-    is_lost: bool,
-    is_terminating: bool,
-    class: String,
-    modes: BTreeSet<String>,
-    storage: i64,
-    selector: Option<LabelSelector>,
-    selected_node: String,
-}
-
-/// A PersistentVolume.
-#[derive(Debug, Clone)]
-struct Volume {
-    class: String,
-    modes: BTreeSet<String>,
-    storage: i64,
-    labels: BTreeMap<String, String>,
-    affinity: Option<NodeSelector>,
-    /// The claim that it is bound or promised to.
-    claim: Option<(String, String)>,
-    is_usable: bool,
-    csi: Option<(String, String)>,
-}
 
 /// A StorageClass.
 #[derive(Debug, Clone)]
@@ -52,6 +21,22 @@ struct Class {
 }
 
 type Name = (String, String);
+
+/// How the claims of a pod that goes to a node get their volumes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VolumePlan {
+    /// Claims, each with the volume that it is to have.
+    pub bindings: Vec<(String, String)>,
+    /// Claims for which a volume is to be made.
+    pub provisions: Vec<String>,
+}
+
+impl VolumePlan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.bindings.is_empty() && self.provisions.is_empty()
+    }
+}
 
 /// What is known of storage.
 #[derive(Debug, Default)]
@@ -65,17 +50,6 @@ pub(crate) struct Storage {
     users: HashMap<Name, i64>,
 }
 
-fn modes(object: &Value) -> BTreeSet<String> {
-    let modes = meta::list(object, &["spec", "accessModes"]).iter();
-    modes.filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-fn storage(object: &Value, path: &[&str]) -> i64 {
-    meta::at(object, path)
-        .and_then(|amount| Quantity::from_value(amount).ok())
-        .map_or(0, |amount| amount.value())
-}
-
 fn name(object: &Value) -> Name {
     let namespace = meta::namespace(object).to_owned();
     (namespace, meta::name(object).to_owned())
@@ -83,24 +57,12 @@ fn name(object: &Value) -> Name {
 
 impl Storage {
     pub(crate) fn set_claim(&mut self, claim: &Value) {
-        let annotation = |name: &str| meta::text(claim, &["metadata", "annotations", name]);
-        let volume = meta::text(claim, &["spec", "volumeName"]).to_owned();
-        let phase = meta::text(claim, &["status", "phase"]);
-        let is_bound = !volume.is_empty()
-            && (!annotation("pv.kubernetes.io/bind-completed").is_empty() || phase == "Bound");
-        let selector = meta::at(claim, &["spec", "selector"]);
-        let read = Claim {
-            is_bound,
-            is_lost: phase == "Lost",
-            is_terminating: meta::at(claim, &["metadata", "deletionTimestamp"]).is_some(),
-            class: meta::text(claim, &["spec", "storageClassName"]).to_owned(),
-            modes: modes(claim),
-            storage: storage(claim, &["spec", "resources", "requests", "storage"]),
-            selector: selector.map(scope::read),
-            selected_node: annotation("volume.kubernetes.io/selected-node").to_owned(),
-            volume,
-        };
-        self.claims.insert(name(claim), read);
+        let read = Claim::of(claim);
+        let known = self.claims.get(&name(claim));
+        let is_older = |known: &Claim| known.uid != read.uid || known.version <= read.version;
+        if known.is_none_or(is_older) {
+            self.claims.insert(name(claim), read);
+        }
     }
 
     pub(crate) fn remove_claim(&mut self, namespace: &str, name: &str) {
@@ -108,29 +70,11 @@ impl Storage {
     }
 
     pub(crate) fn set_volume(&mut self, volume: &Value) {
-        let claim = meta::at(volume, &["spec", "claimRef"]).map(|claim| {
-            let text = |field: &str| meta::text(claim, &[field]).to_owned();
-            (text("namespace"), text("name"))
-        });
-        let csi = meta::at(volume, &["spec", "csi"]).map(|csi| {
-            let text = |field: &str| meta::text(csi, &[field]).to_owned();
-            (text("driver"), text("volumeHandle"))
-        });
-        let affinity = meta::at(volume, &["spec", "nodeAffinity", "required"]);
-        let read = Volume {
-            class: meta::text(volume, &["spec", "storageClassName"]).to_owned(),
-            modes: modes(volume),
-            storage: storage(volume, &["spec", "capacity", "storage"]),
-            labels: meta::labels(volume)
-                .into_iter()
-                .map(|(k, v)| (k.to_owned(), v.to_owned()))
-                .collect(),
-            affinity: affinity.map(NodeSelector::of),
-            is_usable: matches!(meta::text(volume, &["status", "phase"]), "" | "Available"),
-            claim,
-            csi,
-        };
-        self.volumes.insert(meta::name(volume).to_owned(), read);
+        let read = Volume::of(volume);
+        let known = self.volumes.get(meta::name(volume));
+        if known.is_none_or(|known| known.version <= read.version) {
+            self.volumes.insert(meta::name(volume).to_owned(), read);
+        }
     }
 
     pub(crate) fn remove_volume(&mut self, name: &str) {
@@ -199,7 +143,7 @@ impl Storage {
         let claim = self.claim(pod, name)?;
         if claim.volume.is_empty() {
             // Not made yet; it will be one of its own.
-            let class = self.classes.get(&claim.class)?;
+            let class = self.classes.get(claim.class_name())?;
             let own = format!("{}/{name}", pod.key.namespace);
             return Some((&class.provisioner, own));
         }
@@ -235,6 +179,14 @@ impl Storage {
                 Some(claim) if claim.is_terminating => {
                     Some(format!("persistentvolumeclaim \"{name}\" is being deleted"))
                 }
+                Some(claim) if *is_ephemeral && claim.owner != pod.key.uid => {
+                    let namespace = &pod.key.namespace;
+                    Some(format!(
+                        "PVC {namespace}/{name} was not created for pod {namespace}/{} (pod is not \
+                         owner)",
+                        pod.key.name
+                    ))
+                }
                 Some(_) => None,
             };
             if let Some(fault) = fault {
@@ -242,8 +194,8 @@ impl Storage {
             }
         }
         let is_immediate = |claim: &Claim| {
-            let class = self.classes.get(&claim.class);
-            !claim.is_bound
+            let class = self.classes.get(claim.class_name());
+            !claim.is_bound()
                 && (!claim.volume.is_empty()
                     || !class.is_some_and(|class| class.waits_for_consumer))
         };
@@ -313,8 +265,8 @@ impl Storage {
         if self.exceeds(pod, node, there) {
             return Some(Misfit::TooManyVolumes);
         }
-        if let Some(misfit) = self.unbindable(pod, node) {
-            return Some(misfit);
+        if let Err(faults) = self.plan(pod, node) {
+            return Some(Misfit::Volumes(faults));
         }
         let bound = volumes
             .claims
@@ -357,62 +309,69 @@ impl Storage {
         })
     }
 
-    fn unbindable(&self, pod: &PodInfo, node: &NodeInfo) -> Option<Misfit> {
-        let reaches = |volume: &Volume| {
-            let affinity = volume.affinity.as_ref();
-            affinity.is_none_or(|affinity| affinity.matches(&node.name, &node.labels))
-        };
-        let mut waiting = Vec::new();
-        for name in &pod.volumes.claims {
-            let Some(claim) = self.claim(pod, &name.name) else {
-                continue;
-            };
-            if !claim.is_bound {
-                waiting.push((&name.name, claim));
-                continue;
-            }
+    /// How the pod's claims get their volumes if it goes to the node.
+    pub(crate) fn plan(&self, pod: &PodInfo, node: &NodeInfo) -> Result<VolumePlan, Unbindable> {
+        let mut faults = Unbindable::default();
+        let mut plan = VolumePlan::default();
+        let own = pod.volumes.claims.iter();
+        let own = own.filter_map(|claim| self.claim(pod, &claim.name));
+        let (bound, waiting): (Vec<&Claim>, Vec<&Claim>) = own.partition(|claim| claim.is_bound());
+        // The first that is amiss is told.
+        for claim in bound {
             match self.volumes.get(&claim.volume) {
-                None => return Some(Misfit::LostVolume),
-                Some(volume) if !reaches(volume) => return Some(Misfit::VolumeNodeAffinity),
-                Some(_) => {}
+                None => faults.lost = true,
+                Some(volume) => faults.unreached = !volume.is_reached(&node.labels),
+            }
+            if faults.is_any() {
+                break;
             }
         }
-        // The smallest claims choose first, as upstream does.
-        waiting.sort_by_key(|(_, claim)| claim.storage);
-        let mut taken: BTreeSet<&str> = BTreeSet::new();
-        for (name, claim) in waiting {
-            if !claim.selected_node.is_empty() && claim.selected_node != node.name {
-                return Some(Misfit::NoVolume);
-            }
-            let own = (pod.key.namespace.as_str(), name.as_str());
-            let free = self.volumes.iter().filter(|(volume_name, volume)| {
-                let promised = volume.claim.as_ref();
-                let promised = promised.map(|(a, b)| (a.as_str(), b.as_str()));
-                promised.map_or(volume.is_usable, |to| to == own)
-                    && !taken.contains(volume_name.as_str())
-                    && volume.class == claim.class
-                    && volume.storage >= claim.storage
-                    && claim.modes.is_subset(&volume.modes)
-                    && claim
-                        .selector
-                        .as_ref()
-                        .is_none_or(|selector| selects(selector, &volume.labels))
-                    && reaches(volume)
-            });
-            match free.min_by_key(|(_, volume)| volume.storage) {
-                Some((volume, _)) => {
-                    taken.insert(volume);
+        let is_here = |to: &String| *to == node.name;
+        let mut selected = waiting
+            .iter()
+            .filter_map(|claim| claim.selected_node.as_ref());
+        if !selected.all(is_here) {
+            faults.none_available = true;
+            return Err(faults);
+        }
+        let (made, mut sought): (Vec<&Claim>, Vec<&Claim>) = waiting
+            .into_iter()
+            .partition(|claim| claim.selected_node.is_some());
+        // The smallest claims choose first.
+        sought.sort_by_key(|claim| claim.storage);
+        let mut rest = made;
+        for claim in sought {
+            let taken = |name: &str| plan.bindings.iter().any(|(_, taken)| taken == name);
+            let free = self
+                .volumes
+                .iter()
+                .map(|(name, volume)| (name.as_str(), volume));
+            let free = free.filter(|(name, _)| !taken(name));
+            match find_volume(claim, free, Seeker::Node(&node.labels)) {
+                Some(volume) => {
+                    let pair = (claim.name.clone(), volume.to_owned());
+                    plan.bindings.push(pair);
                 }
-                None if self.can_provide(claim, node) => {}
-                None => return Some(Misfit::NoVolume),
+                None => rest.push(claim),
             }
         }
-        None
+        for claim in rest {
+            if !self.can_provide(claim, node) {
+                faults.none_available = true;
+                break;
+            }
+            plan.provisions.push(claim.name.clone());
+        }
+        if faults.is_any() {
+            Err(faults)
+        } else {
+            Ok(plan)
+        }
     }
 
     /// Whether a new volume can be made for the claim that the node reaches.
     fn can_provide(&self, claim: &Claim, node: &NodeInfo) -> bool {
-        let Some(class) = self.classes.get(&claim.class) else {
+        let Some(class) = self.classes.get(claim.class_name()) else {
             return false;
         };
         let is_there = |topology: &Vec<(String, Vec<String>)>| {
@@ -421,10 +380,8 @@ impl Storage {
                 label.is_some_and(|label| values.contains(label))
             })
         };
-        !matches!(
-            class.provisioner.as_str(),
-            "" | "kubernetes.io/no-provisioner"
-        ) && (class.topologies.is_empty() || class.topologies.iter().any(is_there))
+        !matches!(class.provisioner.as_str(), "" | NO_PROVISIONER)
+            && (class.topologies.is_empty() || class.topologies.iter().any(is_there))
     }
 }
 

@@ -26,7 +26,10 @@ fn claim(name: &str, extra: Value) -> Value {
 fn bound(name: &str, volume: &str) -> Value {
     claim(
         name,
-        json!({ "spec": { "volumeName": volume }, "status": { "phase": "Bound" } }),
+        json!({
+            "metadata": { "annotations": { "pv.kubernetes.io/bind-completed": "yes" } },
+            "spec": { "volumeName": volume }, "status": { "phase": "Bound" },
+        }),
     )
 }
 
@@ -137,7 +140,8 @@ fn bound_volumes_say_where() {
     world.engine.cluster.set_volume(&volume("v", on("c")));
     assert_eq!(
         world.place(&with("p", &["data"])),
-        "0/2 nodes are available: 2 node(s) had volume node affinity conflict."
+        "0/2 nodes are available: 2 node(s) didn't match PersistentVolume's node \
+         affinity."
     );
 }
 
