@@ -4,6 +4,7 @@
 
 mod always_pull_images;
 mod certificates;
+mod claim_resize;
 mod default_classes;
 mod default_tolerations;
 mod extended_resources;
@@ -17,9 +18,11 @@ mod resource_quota;
 mod runtime_class;
 mod service_account;
 mod service_addresses;
+mod storage_protection;
 
 pub use always_pull_images::AlwaysPullImages;
 pub use certificates::Certificates;
+pub use claim_resize::PersistentVolumeClaimResize;
 pub use default_classes::{DefaultIngressClass, DefaultStorageClass};
 pub use default_tolerations::DefaultTolerationSeconds;
 pub use extended_resources::ExtendedResourceToleration;
@@ -36,6 +39,7 @@ pub use resource_quota::ResourceQuota;
 pub use runtime_class::RuntimeClass;
 pub use service_account::{ServiceAccount, TOKEN_MOUNT, VOLUME_PREFIX};
 pub use service_addresses::ServiceAddresses;
+pub use storage_protection::StorageObjectInUseProtection;
 
 use model::resource::Resource;
 use model::status::Status;

@@ -9,9 +9,11 @@ mod per_namespace;
 mod published;
 mod queue;
 mod rbac;
+mod recorder;
 mod resource_quota;
 mod runtime;
 mod token_secret;
+mod volumes;
 
 pub use bootstrap::{bootstrap, kubernetes_service};
 pub use published::publish;

@@ -106,6 +106,13 @@ impl Controllers {
             reader(),
             own("disruption-controller"),
         ));
+        let identities = crate::volumes::Identities {
+            binder: own("persistent-volume-binder"),
+            claim_protection: own("pvc-protection-controller"),
+            volume_protection: own("pv-protection-controller"),
+            ephemeral: own("ephemeral-volume-controller"),
+        };
+        controllers.add(crate::volumes::run(reader(), identities));
         controllers.add(crate::garbage::run(
             own("generic-garbage-collector"),
             Arc::clone(&setup.resolve),
@@ -172,25 +179,29 @@ pub(crate) async fn execute(cluster: &dyn Cluster, actions: Vec<Action>) -> Resu
     Ok(())
 }
 
-async fn perform(cluster: &dyn Cluster, action: Action) -> Result<(), Status> {
+/// Carries out one action. Returns the object as it was written, if it was.
+pub(crate) async fn perform(
+    cluster: &dyn Cluster,
+    action: Action,
+) -> Result<Option<Value>, Status> {
     match action {
         Action::Create(target, object) => {
             let (resource, namespace) = address(&target);
             match cluster.create(&resource, namespace, None, object).await {
-                Err(status) if !status.is_already_exists() => Err(status),
-                _ => Ok(()),
+                Err(status) if status.is_already_exists() => Ok(None),
+                other => other.map(Some),
             }
         }
         Action::Update(target, object) => {
             let (resource, namespace) = address(&target);
-            cluster.update(&resource, namespace, object).await.map(drop)
+            cluster.update(&resource, namespace, object).await.map(Some)
         }
         Action::Patch(target, patch) => {
             let (resource, namespace) = address(&target);
             cluster
                 .patch(&resource, namespace, &target.name, patch, PatchType::Merge)
                 .await
-                .map(drop)
+                .map(Some)
         }
         Action::Delete(target, uid, propagation) => {
             let (resource, namespace) = address(&target);
@@ -204,7 +215,7 @@ async fn perform(cluster: &dyn Cluster, action: Action) -> Result<(), Status> {
                 .await
             {
                 Err(status) if !status.is_not_found() => Err(status),
-                _ => Ok(()),
+                _ => Ok(None),
             }
         }
     }

@@ -9,6 +9,7 @@ pub mod resource_quota;
 pub mod root_ca;
 pub mod service_account;
 pub mod token_secret;
+pub mod volumes;
 
 use model::Value;
 

@@ -4,8 +4,9 @@ use crate::arguments::admission::AdmissionArguments;
 use admission::{
     AlwaysPullImages, Certificates, Chain, DefaultIngressClass, DefaultStorageClass,
     DefaultTolerationSeconds, ExtendedResourceToleration, LimitRanger, NamespaceLifecycle,
-    NodeRestriction, Plugin, PodSecurity, PodSecurityConfig, PodSecurityPolicy, Priority,
-    ResourceQuota, RuntimeClass, ServiceAccount, ServiceAddresses,
+    NodeRestriction, PersistentVolumeClaimResize, Plugin, PodSecurity, PodSecurityConfig,
+    PodSecurityPolicy, Priority, ResourceQuota, RuntimeClass, ServiceAccount, ServiceAddresses,
+    StorageObjectInUseProtection,
 };
 use anyhow::{Context, Result, bail};
 use api_server::authorization::Authorizer;
@@ -93,6 +94,8 @@ pub(super) fn chain(parts: &Parts<'_>) -> Result<Chain> {
         step(Runs::ByDefault, Box::new(DefaultTolerationSeconds)),
         step(Runs::IfAsked, Box::new(ExtendedResourceToleration)),
         step(Runs::ByDefault, Box::new(DefaultStorageClass)),
+        step(Runs::ByDefault, Box::new(StorageObjectInUseProtection)),
+        step(Runs::ByDefault, Box::new(PersistentVolumeClaimResize)),
         step(Runs::ByDefault, Box::new(RuntimeClass)),
         step(
             Runs::Always,
