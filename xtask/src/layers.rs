@@ -27,6 +27,7 @@ const LAYERS: &[(u8, &[&str])] = &[
         &[
             "storage-api",
             "cluster-api",
+            "node-api",
             "admission",
             "reconcile",
             "node-plan",
@@ -43,6 +44,7 @@ const LAYERS: &[(u8, &[&str])] = &[
             "controllers",
             "scheduler",
             "node-agent",
+            "node-linux",
             "inputs",
             "api-client",
             "storage-embedded",
