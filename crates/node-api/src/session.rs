@@ -62,7 +62,7 @@ pub enum Output {
     Exited(Exit),
 }
 
-/// The way in; closing it ends standard input.
+/// The way in.
 pub type InputSink<T> = Pin<Box<dyn Sink<T, Error = Error> + Send>>;
 
 /// The streams of a process. Dropping both ends leaves: an attached container runs on, an executed
@@ -82,7 +82,7 @@ impl fmt::Debug for Session {
 
 /// A connection into a pod's network.
 pub struct Connection {
-    /// Towards the pod; closing it ends that direction.
+    /// Towards the pod; an empty piece ends that direction.
     pub input: InputSink<Bytes>,
     /// From the pod, until it closes.
     pub output: BoxStream<'static, Result<Bytes>>,
