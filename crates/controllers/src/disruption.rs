@@ -1,237 +1,288 @@
-//! The disruption controller: keeps the status of PodDisruptionBudgets.
+//! The disruption controller: keeps the status of PodDisruptionBudgets, and takes back the word
+//! of pods that they are about to go when they do not.
 
-use crate::runtime::{follow_core, follow_resource, now};
-use cluster_api::{Cluster, ResourceRef, Update};
+mod known;
+mod later;
+mod scale;
+
+use crate::events::Recorder;
+use crate::runtime::{Resolve, follow_core, follow_resource, now};
+use cluster_api::{Cluster, ResourceRef, Severity, Update};
 use futures::StreamExt;
+use futures::stream::{BoxStream, SelectAll, select_all};
+use known::{Key, Known};
+use later::Later;
 use model::status::Status;
 use model::{Value, meta};
-use reconcile::disruption::{self, Owner};
-use std::collections::{BTreeMap, BTreeSet};
+use reconcile::disruption::{self, CoveredPod, STALE_CONDITION, Scales};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// Namespace and name.
-type Key = (String, String);
-
 /// How long a budget that could not be written waits.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often everything is looked at again, for what changes without an event: the wanted numbers
-/// of controllers.
-const RESYNC: Duration = Duration::from_secs(30);
 
-#[derive(Default)]
-struct Known {
-    pods: BTreeMap<Key, Value>,
-    budgets: BTreeMap<Key, Value>,
-    /// Budgets to be looked at.
-    due: BTreeSet<Key>,
-    has_pods: bool,
+/// What is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Source {
+    Budgets,
+    Pods,
+    /// Of this kind are owners of pods, or of those.
+    Owners(&'static str),
 }
 
-/// Runs for ever. `reader` is what is followed through; `cluster` is what is written through.
-pub(crate) async fn run(reader: Arc<dyn Cluster>, cluster: Arc<dyn Cluster>) {
-    let ended = "status.phase!=Succeeded,status.phase!=Failed";
-    let mut pods = Box::pin(follow_core(&reader, "pods", ended));
-    let resource = ResourceRef::new("policy", "v1", "poddisruptionbudgets");
-    let mut budgets = Box::pin(follow_resource(&reader, resource, ""));
-    let mut known = Known::default();
-    let mut wake = Instant::now() + RESYNC;
+fn sources(reader: &Arc<dyn Cluster>) -> SelectAll<BoxStream<'static, (Source, Update)>> {
+    let budgets = ResourceRef::new("policy", "v1", "poddisruptionbudgets");
+    let mut all = vec![
+        (
+            Source::Budgets,
+            follow_resource(reader, budgets, "").boxed(),
+        ),
+        (Source::Pods, follow_core(reader, "pods", "").boxed()),
+    ];
+    for (kind, group, plural) in known::OWNERS {
+        let resource = ResourceRef::new(group, "v1", plural);
+        let updates = follow_resource(reader, resource, "").boxed();
+        all.push((Source::Owners(kind), updates));
+    }
+    let all = all.into_iter();
+    select_all(all.map(|(source, updates)| updates.map(move |u| (source, u)).boxed()))
+}
+
+/// Runs for ever. `reader` is what is followed through; `cluster` is what is asked and written
+/// through; `resolve` finds the resource of a kind.
+pub(crate) async fn run(reader: Arc<dyn Cluster>, cluster: Arc<dyn Cluster>, resolve: Resolve) {
+    let mut updates = sources(&reader);
+    let mut controller = Controller {
+        recorder: Recorder::new(Arc::clone(&cluster)),
+        cluster,
+        resolve,
+        known: Known::default(),
+        again: Later::default(),
+        stale: Later::default(),
+    };
     loop {
-        let is_due = known.has_pods && !known.due.is_empty();
+        let times = [controller.again.next(), controller.stale.next()];
+        let wake = times.into_iter().flatten().min();
+        let is_due = controller.known.is_due();
         tokio::select! {
             biased;
-            Some(update) = budgets.next() => known.budget(update),
-            Some(update) = pods.next() => known.pod(update),
-            () = std::future::ready(()), if is_due => {
-                let Some(key) = known.due.pop_first() else { continue };
-                let Some(budget) = known.budgets.get(&key) else { continue };
-                match sync(&known, budget, cluster.as_ref()).await {
-                    Ok(None) => {}
-                    Ok(Some(wait)) => wake = wake.min(Instant::now() + wait),
-                    Err(status) => {
-                        tracing::debug!(%status, budget = key.1, namespace = key.0, "will try again");
-                        wake = wake.min(Instant::now() + PAUSE);
-                    }
+            Some((source, update)) = updates.next() => controller.observe(source, update).await,
+            () = std::future::ready(()), if is_due => controller.sync_next().await,
+            () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
+                let now = Instant::now();
+                while let Some(key) = controller.again.pop(now) {
+                    controller.known.touch(key);
                 }
-            }
-            () = sleep_until(wake) => {
-                known.due = known.budgets.keys().cloned().collect();
-                wake = Instant::now() + RESYNC;
-            }
-        }
-    }
-}
-
-fn key(object: &Value) -> Key {
-    let namespace = meta::namespace(object).to_owned();
-    (namespace, meta::name(object).to_owned())
-}
-
-fn parse(object: &bytes::Bytes) -> Option<Value> {
-    serde_json::from_slice(object).ok()
-}
-
-impl Known {
-    fn budget(&mut self, update: Update) {
-        match update {
-            Update::Reset(items) => {
-                let items = items.iter().filter_map(parse);
-                self.budgets = items.map(|budget| (key(&budget), budget)).collect();
-                self.due = self.budgets.keys().cloned().collect();
-            }
-            Update::Applied(object) => {
-                if let Some(budget) = parse(&object) {
-                    self.due.insert(key(&budget));
-                    self.budgets.insert(key(&budget), budget);
-                }
-            }
-            Update::Deleted(object) => {
-                if let Some(budget) = parse(&object) {
-                    self.budgets.remove(&key(&budget));
-                    self.due.remove(&key(&budget));
-                }
-            }
-            Update::Trouble(status) => tracing::warn!(%status, "cannot follow budgets"),
-        }
-    }
-
-    fn pod(&mut self, update: Update) {
-        match update {
-            Update::Reset(items) => {
-                let items = items.iter().filter_map(parse);
-                self.pods = items.map(|pod| (key(&pod), pod)).collect();
-                self.due = self.budgets.keys().cloned().collect();
-                self.has_pods = true;
-            }
-            Update::Applied(object) => {
-                if let Some(pod) = parse(&object) {
-                    let before = self.pods.insert(key(&pod), pod.clone());
-                    self.touch(before.iter().chain([&pod]));
-                }
-            }
-            Update::Deleted(object) => {
-                if let Some(pod) = parse(&object) {
-                    let before = self.pods.remove(&key(&pod));
-                    self.touch(before.iter().chain([&pod]));
-                }
-            }
-            Update::Trouble(status) => tracing::warn!(%status, "cannot follow pods"),
-        }
-    }
-
-    /// The budgets that cover any of the pods are due.
-    fn touch<'a>(&mut self, pods: impl Iterator<Item = &'a Value>) {
-        for pod in pods {
-            let namespace = meta::namespace(pod);
-            let pod = std::slice::from_ref(pod);
-            let from = (namespace.to_owned(), String::new());
-            for (key, budget) in self.budgets.range(from..) {
-                if key.0 != namespace {
-                    break;
-                }
-                if !disruption::covered(budget, pod).is_empty() {
-                    self.due.insert(key.clone());
+                while let Some(key) = controller.stale.pop(now) {
+                    controller.settle(&key).await;
                 }
             }
         }
     }
 }
 
-/// Works a budget's status out and writes it if it is another one. Says when to look again.
-async fn sync(
-    known: &Known,
-    budget: &Value,
-    cluster: &dyn Cluster,
-) -> Result<Option<Duration>, Status> {
-    let namespace = meta::namespace(budget);
-    let from = (namespace.to_owned(), String::new());
-    let pods: Vec<Value> = known
-        .pods
-        .range(from..)
-        .take_while(|((of, _), _)| of == namespace)
-        .map(|(_, pod)| pod.clone())
-        .collect();
-    let pods = disruption::covered(budget, &pods);
-    let mut scales = BTreeMap::new();
-    for owner in disruption::owners(budget, &pods) {
-        if let Some(scale) = scale(cluster, namespace, &owner).await? {
-            scales.insert(owner, scale);
+struct Controller {
+    cluster: Arc<dyn Cluster>,
+    resolve: Resolve,
+    recorder: Recorder,
+    known: Known,
+    /// Budgets to be looked at again although nothing changes.
+    again: Later<Key>,
+    /// Pods that said that they are about to go.
+    stale: Later<Key>,
+}
+
+impl Controller {
+    async fn observe(&mut self, source: Source, update: Update) {
+        if let Update::Trouble(status) = &update {
+            tracing::warn!(%status, "cannot follow what budgets depend on");
+            return;
+        }
+        let pods = match source {
+            Source::Budgets => {
+                self.known.budget(update);
+                return;
+            }
+            Source::Owners(kind) => {
+                self.known.owner(kind, update);
+                return;
+            }
+            Source::Pods => self.known.pod(update),
+        };
+        for key in pods {
+            let Some(pod) = self.known.pods.get(&key) else {
+                continue;
+            };
+            if let Some(since) = &pod.doomed_since {
+                let end = seconds(since).map(|since| since.saturating_add(STALE_CONDITION));
+                let wait = end.unwrap_or_default().saturating_sub(now_seconds());
+                let wait = Duration::from_secs(u64::try_from(wait).unwrap_or_default());
+                self.stale.add(key.clone(), Instant::now() + wait);
+            }
+            if let Some(chosen) = self.known.contended(&key, pod) {
+                let (namespace, name) = &key;
+                let message = format!(
+                    "Pod \"{namespace}\"/\"{name}\" matches multiple PodDisruptionBudgets.  Chose \
+                     \"{chosen}\" arbitrarily."
+                );
+                let about = about(namespace, pod);
+                let reason = "MultiplePodDisruptionBudgets";
+                self.recorder
+                    .record(&about, Severity::Warning, reason, &message)
+                    .await;
+            }
         }
     }
-    let seconds = jiff::Timestamp::now().as_second();
-    let when = |text: &str| {
-        let time: Option<jiff::Timestamp> = text.parse().ok();
-        time.map(jiff::Timestamp::as_second)
-    };
-    let (status, again) = match disruption::status(budget, &pods, &scales, seconds, &now(), when) {
-        Ok(status) => status,
-        Err(error) => (disruption::failed(budget, &error, &now()), None),
-    };
-    let again = again.and_then(|time| u64::try_from(time.saturating_sub(seconds)).ok());
-    let again = again.map(|wait| Duration::from_secs(wait.max(1)));
-    if meta::at(budget, &["status"]) == Some(&status) {
-        return Ok(again);
+
+    async fn sync_next(&mut self) {
+        let Some((key, budget)) = self.known.next_due() else {
+            return;
+        };
+        match self.sync(&key, budget).await {
+            Ok(None) => {}
+            Ok(Some(wait)) => self.again.add(key, Instant::now() + wait),
+            Err(status) => {
+                tracing::debug!(%status, budget = key.1, namespace = key.0, "will try again");
+                self.again.add(key, Instant::now() + PAUSE);
+            }
+        }
     }
-    let mut changed = budget.clone();
-    meta::set(&mut changed, &["status"], status);
-    let resource = ResourceRef::new("policy", "v1", "poddisruptionbudgets/status");
-    match cluster.update(&resource, Some(namespace), changed).await {
-        // Changed or gone meanwhile: its event is on the way.
-        Err(status) if status.is_conflict() || status.is_not_found() => Ok(again),
-        Err(status) => Err(status),
-        Ok(_) => Ok(again),
+
+    /// Works a budget's status out and writes it if it is another one. Says when to look again.
+    async fn sync(&mut self, key: &Key, budget: Value) -> Result<Option<Duration>, Status> {
+        let namespace = key.0.as_str();
+        let pods: Vec<CoveredPod> = self.known.covered(namespace, &budget);
+        let pods: Vec<&CoveredPod> = pods.iter().collect();
+        let mut scales = Scales::new();
+        if disruption::is_relative(&budget) {
+            for owner in pods.iter().filter_map(|pod| pod.owner.as_ref()) {
+                if !scales.contains_key(owner) {
+                    let scale = match self.known.scale(namespace, owner) {
+                        Some(scale) => Ok(Some(scale)),
+                        None => scale::ask(&*self.cluster, &self.resolve, namespace, owner).await,
+                    };
+                    scales.insert(owner.clone(), scale);
+                }
+            }
+        }
+        let (at, written) = (now_seconds(), now());
+        let report = disruption::report(&budget, &pods, &scales, at, &written, seconds);
+        if pods.is_empty() {
+            let message = "No matching pods found";
+            self.tell(&budget, Severity::Normal, "NoPods", message)
+                .await;
+        }
+        let (status, again) = match report {
+            Ok(report) => {
+                if report.has_unmanaged {
+                    let message = disruption::unmanaged(&budget);
+                    let reason = "UnmanagedPods";
+                    self.tell(&budget, Severity::Warning, reason, &message)
+                        .await;
+                }
+                for pod in pods
+                    .iter()
+                    .filter(|pod| report.not_deleted.contains(&pod.name))
+                {
+                    // As upstream: the namespace stands where the budget's name was meant.
+                    let message = format!(
+                        "Pod was expected by PDB {namespace}/{namespace} to be deleted but it \
+                         wasn't"
+                    );
+                    let about = about(namespace, pod);
+                    self.tell(&about, Severity::Warning, "NotDeleted", &message)
+                        .await;
+                }
+                (report.status, report.again)
+            }
+            Err(error) => {
+                let reason = "CalculateExpectedPodCountFailed";
+                let message = format!("Failed to calculate the number of expected pods: {error}");
+                self.tell(&budget, Severity::Warning, reason, &message)
+                    .await;
+                (disruption::failed(&budget, &error, &written), None)
+            }
+        };
+        let again = again.and_then(|time| u64::try_from(time.saturating_sub(at)).ok());
+        let again = again.map(|wait| Duration::from_secs(wait.max(1)));
+        if meta::at(&budget, &["status"]) == Some(&status) {
+            return Ok(again);
+        }
+        let mut changed = budget;
+        meta::set(&mut changed, &["status"], status);
+        let resource = ResourceRef::new("policy", "v1", "poddisruptionbudgets/status");
+        match self
+            .cluster
+            .update(&resource, Some(namespace), changed)
+            .await
+        {
+            // Changed or gone meanwhile: its event is on the way.
+            Err(status) if status.is_conflict() || status.is_not_found() => Ok(again),
+            Err(status) => Err(status),
+            Ok(_) => Ok(again),
+        }
+    }
+
+    async fn tell(&mut self, about: &Value, severity: Severity, reason: &str, message: &str) {
+        self.recorder.record(about, severity, reason, message).await;
+    }
+
+    /// Takes back a pod's word that it is about to go, if it still stands.
+    async fn settle(&mut self, key: &Key) {
+        let Some(pod) = self.known.pods.get(key) else {
+            return;
+        };
+        let Some(since) = pod.doomed_since.as_deref() else {
+            return;
+        };
+        let end = seconds(since).map(|since| since.saturating_add(STALE_CONDITION));
+        let left = end.unwrap_or_default().saturating_sub(now_seconds());
+        if let Ok(left @ 1..) = u64::try_from(left) {
+            let later = Instant::now() + Duration::from_secs(left);
+            self.stale.add(key.clone(), later);
+            return;
+        }
+        let uid = pod.uid.clone();
+        if let Err(status) = self.write_settled(key, &uid).await {
+            tracing::debug!(%status, pod = key.1, namespace = key.0, "will try again");
+            self.stale.add(key.clone(), Instant::now() + PAUSE);
+        }
+    }
+
+    async fn write_settled(&self, (namespace, name): &Key, uid: &str) -> Result<(), Status> {
+        let pods = ResourceRef::core("pods/status");
+        let patch = serde_json::json!({
+            "metadata": { "uid": uid },
+            "status": { "conditions": [disruption::settled(&now())] },
+        });
+        let kind = cluster_api::PatchType::Strategic;
+        match self
+            .cluster
+            .patch(&pods, Some(namespace), name, patch, kind)
+            .await
+        {
+            Err(status) if status.is_conflict() || status.is_not_found() => Ok(()),
+            other => other.map(drop),
+        }
     }
 }
 
-/// How many pods a controller wants. Of a ReplicaSet that a Deployment made, what that wants.
-async fn scale(
-    cluster: &dyn Cluster,
-    namespace: &str,
-    owner: &Owner,
-) -> Result<Option<i64>, Status> {
-    let (group, plural) = match (owner.kind.as_str(), owner.api_version.as_str()) {
-        ("ReplicationController", "v1") => ("", "replicationcontrollers"),
-        ("ReplicaSet", "apps/v1") => ("apps", "replicasets"),
-        ("StatefulSet", "apps/v1") => ("apps", "statefulsets"),
-        _ => return Ok(None),
-    };
-    let Some(object) = get(cluster, group, plural, namespace, &owner.name).await? else {
-        return Ok(None);
-    };
-    if meta::uid(&object) != owner.uid {
-        return Ok(None);
-    }
-    let above = meta::list(&object, &["metadata", "ownerReferences"])
-        .iter()
-        .find(|above| meta::text(above, &["kind"]) == "Deployment");
-    if let Some(above) = above {
-        let name = meta::text(above, &["name"]);
-        let deployment = get(cluster, "apps", "deployments", namespace, name).await?;
-        return Ok(deployment.as_ref().map(replicas));
-    }
-    Ok(Some(replicas(&object)))
+/// As much of a pod as an event about it needs.
+fn about(namespace: &str, pod: &CoveredPod) -> Value {
+    serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": { "namespace": namespace, "name": pod.name, "uid": pod.uid },
+    })
 }
 
-fn replicas(object: &Value) -> i64 {
-    meta::at(object, &["spec", "replicas"])
-        .and_then(Value::as_i64)
-        .unwrap_or(1)
+/// A time as the API writes it, in seconds since the epoch.
+fn seconds(text: &str) -> Option<i64> {
+    let time: Option<jiff::Timestamp> = text.parse().ok();
+    time.map(jiff::Timestamp::as_second)
 }
 
-async fn get(
-    cluster: &dyn Cluster,
-    group: &str,
-    plural: &str,
-    namespace: &str,
-    name: &str,
-) -> Result<Option<Value>, Status> {
-    let resource = ResourceRef::new(group, "v1", plural);
-    match cluster.get(&resource, Some(namespace), name).await {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(Status::internal),
-        Err(status) if status.is_not_found() => Ok(None),
-        Err(status) => Err(status),
-    }
+fn now_seconds() -> i64 {
+    jiff::Timestamp::now().as_second()
 }

@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod disruption;
+mod events;
 mod garbage;
 mod namespace;
 mod per_namespace;

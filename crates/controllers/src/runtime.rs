@@ -105,6 +105,7 @@ impl Controllers {
         controllers.add(crate::disruption::run(
             reader(),
             own("disruption-controller"),
+            Arc::clone(&setup.resolve),
         ));
         let identities = crate::volumes::Identities {
             binder: own("persistent-volume-binder"),

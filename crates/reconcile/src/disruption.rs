@@ -1,64 +1,30 @@
 //! The status of PodDisruptionBudgets: how many of the pods that a budget covers are healthy, how
 //! many have to be, and so how many may go.
 
+mod pod;
+
+pub use pod::{CoveredPod, Owner, STALE_CONDITION, settled};
+
 use model::selector::LabelSelector;
 use model::{Value, meta};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fmt::Write;
 
 /// How long an eviction that was granted counts as on its way, in seconds.
 pub const DELETION_TIMEOUT: i64 = 2 * 60;
 
-/// What makes pods, as a pod names it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Owner {
-    /// `apiVersion` of the owner.
-    pub api_version: String,
-    /// Its kind.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-}
-
-/// The pods among `pods` that the budget covers: those of its namespace that its selector matches.
-/// Pods that have ended are not asked for.
-pub fn covered<'a>(budget: &Value, pods: &'a [Value]) -> Vec<&'a Value> {
+/// What a budget covers: those pods of its namespace. One that cannot be read covers none.
+pub fn selector(budget: &Value) -> LabelSelector {
     let selector = meta::at(budget, &["spec", "selector"]).unwrap_or(&Value::Null);
-    let selector = LabelSelector::from_value(selector).unwrap_or_else(|_| LabelSelector::nothing());
-    pods.iter()
-        .filter(|pod| meta::namespace(pod) == meta::namespace(budget))
-        .filter(|pod| selector.matches_object(pod))
-        .collect()
+    LabelSelector::from_value(selector).unwrap_or_else(|_| LabelSelector::nothing())
 }
 
-/// The controllers whose wanted numbers of pods must be known for the budget's status; none if its
-/// `minAvailable` is a number.
-pub fn owners(budget: &Value, pods: &[&Value]) -> BTreeSet<Owner> {
-    if !is_relative(budget) {
-        return BTreeSet::new();
-    }
-    pods.iter().filter_map(|pod| owner(pod)).collect()
-}
-
-fn is_relative(budget: &Value) -> bool {
+/// Whether it must be known how many pods their controllers want: not if `minAvailable` is a
+/// number.
+pub fn is_relative(budget: &Value) -> bool {
     let amount = |field: &str| meta::at(budget, &["spec", field]);
     amount("maxUnavailable").is_some() || amount("minAvailable").is_some_and(Value::is_string)
-}
-
-fn owner(pod: &Value) -> Option<Owner> {
-    let owners = meta::list(pod, &["metadata", "ownerReferences"]);
-    let owner = owners
-        .iter()
-        .find(|owner| meta::at(owner, &["controller"]).and_then(Value::as_bool) == Some(true))?;
-    let text = |field: &str| meta::text(owner, &[field]).to_owned();
-    Some(Owner {
-        api_version: text("apiVersion"),
-        kind: text("kind"),
-        name: text("name"),
-        uid: text("uid"),
-    })
 }
 
 /// Why a status cannot be worked out; upstream's text.
@@ -67,45 +33,75 @@ pub enum DisruptionError {
     /// The controller of a pod is not known.
     #[error("found no controllers for pod \"{0}\"")]
     NoController(String),
+    /// The controller's kind does not say how many pods it wants.
+    #[error("{0} does not implement the scale subresource")]
+    NoScale(String),
+    /// The controller's kind, in that version, is not known.
+    #[error("no matches for kind \"{0}\" in version \"{1}\"")]
+    NoKind(String, String),
+    /// The controller could not be asked.
+    #[error("{0}")]
+    Unanswered(String),
     /// A percentage that is none.
     #[error("invalid value for IntOrString: {0}")]
     Amount(String),
 }
 
-/// The new status and when to look again although nothing changed, in seconds since the epoch.
-/// `scales` says how many pods each owner wants; `now` and the times that `when` reads are in
-/// seconds since the epoch, and `written` is now as the API writes it.
-pub fn status(
+/// How many pods something wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scale {
+    /// Whose number it is: a ReplicaSet's may be its Deployment's.
+    pub uid: String,
+    /// The number.
+    pub replicas: i64,
+}
+
+/// What each owner wants; none if there is no such owner.
+pub type Scales = BTreeMap<Owner, Result<Option<Scale>, DisruptionError>>;
+
+/// What is to be said of a budget.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Its status.
+    pub status: Value,
+    /// When to look again although nothing changed, in seconds since the epoch.
+    pub again: Option<i64>,
+    /// Whether pods have no controller although it would have to be asked.
+    pub has_unmanaged: bool,
+    /// Pods that were granted eviction and are still there.
+    pub not_deleted: Vec<String>,
+}
+
+/// The new status. `now` and the times that `when` reads are in seconds since the epoch, and
+/// `written` is now as the API writes it.
+pub fn report(
     budget: &Value,
-    pods: &[&Value],
-    scales: &BTreeMap<Owner, i64>,
+    pods: &[&CoveredPod],
+    scales: &Scales,
     now: i64,
     written: &str,
     when: impl Fn(&str) -> Option<i64>,
-) -> Result<(Value, Option<i64>), DisruptionError> {
+) -> Result<Report, DisruptionError> {
     let (expected, desired) = wanted(budget, pods, scales)?;
     let mut again: Option<i64> = None;
-    let before = meta::strings(budget, &["status", "disruptedPods"]);
-    let disrupted: BTreeMap<&str, &str> = before
-        .into_iter()
-        .filter(|(name, time)| {
-            let is_there = pods
-                .iter()
-                .any(|pod| meta::name(pod) == *name && !is_going(pod));
-            let Some(end) = when(time).map(|time| time.saturating_add(DELETION_TIMEOUT)) else {
-                return false;
-            };
-            let counts = is_there && end > now;
-            if counts {
-                again = Some(again.map_or(end, |other| other.min(end)));
-            }
-            counts
-        })
-        .collect();
+    let mut not_deleted = Vec::new();
+    let mut disrupted: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, time) in meta::strings(budget, &["status", "disruptedPods"]) {
+        let is_there = pods.iter().any(|pod| pod.name == name && !pod.is_going);
+        let Some(end) = when(time).map(|time| time.saturating_add(DELETION_TIMEOUT)) else {
+            continue;
+        };
+        if is_there && end > now {
+            again = Some(again.map_or(end, |other| other.min(end)));
+            disrupted.insert(name, time);
+        } else if is_there {
+            not_deleted.push(name.to_owned());
+        }
+    }
     let healthy = pods
         .iter()
-        .filter(|pod| !is_going(pod) && is_ready(pod))
-        .filter(|pod| !disrupted.contains_key(meta::name(pod)))
+        .filter(|pod| !pod.is_going && pod.is_ready)
+        .filter(|pod| !disrupted.contains_key(pod.name.as_str()))
         .count();
     let healthy = i64::try_from(healthy).unwrap_or(i64::MAX);
     // A budget that covers no pod allows nothing, so that it is safe when its first pods appear.
@@ -119,18 +115,24 @@ pub fn status(
     } else {
         ("False", "InsufficientPods")
     };
+    let generation = meta::at(budget, &["metadata", "generation"]);
     let mut status = json!({
         "currentHealthy": healthy,
         "desiredHealthy": desired,
         "expectedPods": expected,
         "disruptionsAllowed": allowed,
-        "observedGeneration": meta::at(budget, &["metadata", "generation"]),
-        "conditions": conditions(budget, word, reason, "", written),
+        "observedGeneration": generation,
+        "conditions": conditions(budget, word, reason, "", generation, written),
     });
     if !disrupted.is_empty() {
         meta::set(&mut status, &["disruptedPods"], json!(disrupted));
     }
-    Ok((status, again))
+    Ok(Report {
+        status,
+        again,
+        has_unmanaged: is_relative(budget) && pods.iter().any(|pod| pod.owner.is_none()),
+        not_deleted,
+    })
 }
 
 /// The status of a budget whose numbers cannot be worked out: nothing is allowed, and why.
@@ -138,7 +140,9 @@ pub fn failed(budget: &Value, error: &DisruptionError, written: &str) -> Value {
     let mut status = meta::at(budget, &["status"])
         .cloned()
         .unwrap_or_else(|| json!({ "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0 }));
-    let conditions = conditions(budget, "False", "SyncFailed", &error.to_string(), written);
+    let observed = meta::at(budget, &["status", "observedGeneration"]);
+    let why = error.to_string();
+    let conditions = conditions(budget, "False", "SyncFailed", &why, observed, written);
     meta::set(&mut status, &["disruptionsAllowed"], 0);
     meta::set(&mut status, &["conditions"], conditions);
     status
@@ -147,37 +151,43 @@ pub fn failed(budget: &Value, error: &DisruptionError, written: &str) -> Value {
 /// How many pods there should be, and how many of them healthy.
 fn wanted(
     budget: &Value,
-    pods: &[&Value],
-    scales: &BTreeMap<Owner, i64>,
+    pods: &[&CoveredPod],
+    scales: &Scales,
 ) -> Result<(i64, i64), DisruptionError> {
     let amount = |field: &str| meta::at(budget, &["spec", field]);
     if let Some(most) = amount("maxUnavailable") {
         let expected = scale(pods, scales)?;
-        return Ok((expected, (expected - scaled(most, expected)?).max(0)));
+        let most = scaled(most, expected)?;
+        return Ok((expected, expected.saturating_sub(most).max(0)));
     }
-    let count = i64::try_from(pods.len()).unwrap_or(i64::MAX);
     match amount("minAvailable") {
         Some(least) if least.is_string() => {
             let expected = scale(pods, scales)?;
             Ok((expected, scaled(least, expected)?))
         }
-        Some(least) => Ok((count, scaled(least, count)?)),
-        None => Ok((count, 0)),
+        Some(least) => {
+            let count = i64::try_from(pods.len()).unwrap_or(i64::MAX);
+            Ok((count, scaled(least, count)?))
+        }
+        None => Ok((0, 0)),
     }
 }
 
-/// The sum of what the controllers of the pods want. Pods without one are not counted.
-fn scale(pods: &[&Value], scales: &BTreeMap<Owner, i64>) -> Result<i64, DisruptionError> {
-    let mut seen = BTreeMap::new();
+/// The sum of what the controllers of the pods want, each counted once. Pods without one are not
+/// counted.
+fn scale(pods: &[&CoveredPod], scales: &Scales) -> Result<i64, DisruptionError> {
+    let mut wanted: BTreeMap<&str, i64> = BTreeMap::new();
     for pod in pods {
-        if let Some(owner) = owner(pod) {
-            let Some(scale) = scales.get(&owner) else {
-                return Err(DisruptionError::NoController(meta::name(pod).to_owned()));
-            };
-            seen.insert(owner, *scale);
-        }
+        let Some(owner) = &pod.owner else {
+            continue;
+        };
+        match scales.get(owner) {
+            Some(Ok(Some(scale))) => wanted.insert(&scale.uid, scale.replicas),
+            Some(Err(error)) => return Err(error.clone()),
+            Some(Ok(None)) | None => return Err(DisruptionError::NoController(pod.name.clone())),
+        };
     }
-    Ok(seen
+    Ok(wanted
         .values()
         .fold(0, |sum: i64, scale| sum.saturating_add(*scale)))
 }
@@ -197,172 +207,79 @@ fn scaled(amount: &Value, of: i64) -> Result<i64, DisruptionError> {
     }
 }
 
-fn is_going(pod: &Value) -> bool {
-    meta::at(pod, &["metadata", "deletionTimestamp"]).is_some()
-}
-
-fn is_ready(pod: &Value) -> bool {
-    meta::list(pod, &["status", "conditions"])
-        .iter()
-        .any(|c| meta::text(c, &["type"]) == "Ready" && meta::text(c, &["status"]) == "True")
-}
-
 /// The conditions with the one that is ours; its time changes only with its status.
-fn conditions(budget: &Value, word: &str, reason: &str, message: &str, written: &str) -> Value {
+fn conditions(
+    budget: &Value,
+    word: &str,
+    reason: &str,
+    message: &str,
+    generation: Option<&Value>,
+    written: &str,
+) -> Value {
     const OURS: &str = "DisruptionAllowed";
     let mut conditions = meta::list(budget, &["status", "conditions"]).to_vec();
-    let before = conditions
-        .iter()
-        .find(|c| meta::text(c, &["type"]) == OURS)
+    let place = conditions
+        .iter_mut()
+        .find(|c| meta::text(c, &["type"]) == OURS);
+    let before = place
+        .as_deref()
         .filter(|c| meta::text(c, &["status"]) == word)
         .map(|c| meta::text(c, &["lastTransitionTime"]).to_owned());
-    let fresh = json!({
+    let mut fresh = json!({
         "type": OURS,
         "status": word,
         "reason": reason,
         "message": message,
-        "observedGeneration": meta::at(budget, &["metadata", "generation"]),
         "lastTransitionTime": before.as_deref().unwrap_or(written),
     });
-    match conditions
-        .iter_mut()
-        .find(|c| meta::text(c, &["type"]) == OURS)
-    {
+    if let Some(generation) = generation {
+        meta::set(&mut fresh, &["observedGeneration"], generation.clone());
+    }
+    match place {
         Some(place) => *place = fresh,
         None => conditions.push(fresh),
     }
     conditions.into()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pod(name: &str, ready: bool, extra: Value) -> Value {
-        let mut pod = json!({
-            "metadata": { "name": name, "namespace": "n", "labels": { "app": "web" },
-                "ownerReferences": [{
-                    "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "u",
-                    "controller": true,
-                }] },
-            "status": { "conditions": [
-                { "type": "Ready", "status": if ready { "True" } else { "False" } },
-            ] },
-        });
-        for (key, value) in extra.as_object().cloned().unwrap_or_default() {
-            meta::set(&mut pod, &["metadata", &key], value);
-        }
-        pod
-    }
-
-    fn budget(spec: Value, status: Value) -> Value {
-        let mut budget = json!({
-            "metadata": { "name": "b", "namespace": "n", "generation": 3 },
-            "spec": { "selector": { "matchLabels": { "app": "web" } } },
-            "status": status,
-        });
-        for (key, value) in spec.as_object().cloned().unwrap_or_default() {
-            meta::set(&mut budget, &["spec", &key], value);
-        }
-        budget
-    }
-
-    fn ask(
-        budget: &Value,
-        pods: &[Value],
-        scale: i64,
-    ) -> Result<(Value, Option<i64>), DisruptionError> {
-        let covered = covered(budget, pods);
-        let owners = owners(budget, &covered);
-        let scales = owners.into_iter().map(|owner| (owner, scale)).collect();
-        status(budget, &covered, &scales, 1_000, "now", |text| {
-            text.parse().ok()
-        })
-    }
-
-    #[test]
-    fn numbers_follow_from_the_spec() {
-        let pods = [
-            pod("a", true, json!({})),
-            pod("b", true, json!({})),
-            pod("c", false, json!({})),
-            pod("d", true, json!({ "deletionTimestamp": "t" })),
-            pod("e", true, json!({ "labels": { "app": "other" } })),
-            pod("f", true, json!({ "namespace": "other" })),
-        ];
-        // expected, desired, allowed; the controller wants five.
-        for (spec, expected, desired, allowed) in [
-            (json!({ "minAvailable": 1 }), 4, 1, 1),
-            (json!({ "minAvailable": 2 }), 4, 2, 0),
-            (json!({ "minAvailable": "20%" }), 5, 1, 1),
-            (json!({ "minAvailable": "21%" }), 5, 2, 0),
-            (json!({ "maxUnavailable": 4 }), 5, 1, 1),
-            (json!({ "maxUnavailable": 9 }), 5, 0, 2),
-            (json!({ "maxUnavailable": "50%" }), 5, 2, 0),
-        ] {
-            let (status, _) = ask(&budget(spec.clone(), json!({})), &pods, 5).unwrap();
-            assert_eq!(
-                [
-                    &status["expectedPods"],
-                    &status["desiredHealthy"],
-                    &status["disruptionsAllowed"]
-                ],
-                [expected, desired, allowed],
-                "{spec}"
-            );
-            assert_eq!(status["currentHealthy"], 2);
-            assert_eq!(status["observedGeneration"], 3);
-            let reason = if allowed > 0 {
-                "SufficientPods"
-            } else {
-                "InsufficientPods"
-            };
-            assert_eq!(status["conditions"][0]["reason"], reason);
-        }
-    }
-
-    #[test]
-    fn a_budget_without_pods_allows_nothing() {
-        let (status, _) = ask(&budget(json!({ "minAvailable": 0 }), json!({})), &[], 0).unwrap();
-        assert_eq!(status["disruptionsAllowed"], 0);
-    }
-
-    #[test]
-    fn granted_evictions_count_until_they_should_have_happened() {
-        let pods = [pod("a", true, json!({})), pod("b", true, json!({}))];
-        let granted = json!({ "disruptedPods": { "a": "990", "b": "800", "gone": "990" } });
-        let (status, again) =
-            ask(&budget(json!({ "minAvailable": 1 }), granted), &pods, 2).unwrap();
-        assert_eq!(status["disruptedPods"], json!({ "a": "990" }));
-        assert_eq!(
-            (&status["currentHealthy"], &status["disruptionsAllowed"]),
-            (&1.into(), &0.into())
-        );
-        assert_eq!(again, Some(990 + DELETION_TIMEOUT));
-    }
-
-    #[test]
-    fn what_cannot_be_known_allows_nothing() {
-        let budget = budget(
-            json!({ "maxUnavailable": 1 }),
-            json!({ "disruptionsAllowed": 3 }),
-        );
-        let pods = [pod("a", true, json!({}))];
-        let covered = covered(&budget, &pods);
-        let error = status(&budget, &covered, &BTreeMap::new(), 0, "now", |_| None).unwrap_err();
-        assert_eq!(error.to_string(), "found no controllers for pod \"a\"");
-        let status = failed(&budget, &error, "now");
-        assert_eq!(status["disruptionsAllowed"], 0);
-        assert_eq!(status["conditions"][0]["reason"], "SyncFailed");
-        assert_eq!(status["conditions"][0]["message"], error.to_string());
-    }
-
-    #[test]
-    fn a_condition_keeps_its_time_while_it_says_the_same() {
-        let before = json!({ "conditions": [{
-            "type": "DisruptionAllowed", "status": "False", "lastTransitionTime": "then",
-        }] });
-        let (status, _) = ask(&budget(json!({ "minAvailable": 1 }), before), &[], 0).unwrap();
-        assert_eq!(status["conditions"][0]["lastTransitionTime"], "then");
-    }
+/// What the event says of a budget that covers pods without a controller.
+pub fn unmanaged(budget: &Value) -> String {
+    let selector = printed(meta::at(budget, &["spec", "selector"]));
+    format!(
+        "Pods selected by this PodDisruptionBudget (selector: {selector}) were found to be \
+         unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may \
+         result in undefined behavior. To account for these pods please set \
+         \".spec.minAvailable\" field of the PDB to an integer value."
+    )
 }
+
+/// A label selector as upstream's texts show it.
+fn printed(selector: Option<&Value>) -> String {
+    let Some(selector) = selector.filter(|selector| selector.is_object()) else {
+        return "nil".to_owned();
+    };
+    // Writing to a String does not fail.
+    let mut text = "&LabelSelector{MatchLabels:map[string]string{".to_owned();
+    for (key, value) in meta::strings(selector, &["matchLabels"]) {
+        let _ = write!(text, "{key}: {value},");
+    }
+    text.push_str("},MatchExpressions:[]LabelSelectorRequirement{");
+    for expression in meta::list(selector, &["matchExpressions"]) {
+        let values: Vec<&str> = meta::list(expression, &["values"])
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        let _ = write!(
+            text,
+            "LabelSelectorRequirement{{Key:{},Operator:{},Values:[{}],}},",
+            meta::text(expression, &["key"]),
+            meta::text(expression, &["operator"]),
+            values.join(" "),
+        );
+    }
+    text.push_str("},}");
+    text
+}
+
+#[cfg(test)]
+mod tests;
