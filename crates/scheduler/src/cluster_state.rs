@@ -37,8 +37,8 @@ pub(crate) struct State {
 }
 
 /// Whether the pod waits for this scheduler, were it not for its gates.
-pub(crate) fn wants_node(pod: &PodInfo) -> bool {
-    pod.node_name.is_empty() && pod.scheduler_name == NAME && !pod.is_terminating
+fn wants_node(pod: &PodInfo) -> bool {
+    pod.node_name.is_empty() && pod.scheduler_name == NAME
 }
 
 impl State {
@@ -238,6 +238,11 @@ impl State {
             return None;
         };
         Some((PodInfo::new(&object), object))
+    }
+
+    /// The pod is being deleted: it is not placed any more.
+    pub(crate) fn skip(&mut self, key: &PodKey) {
+        self.queue.remove(key);
     }
 
     /// Whether the pod still waits, or its binding is on the way.

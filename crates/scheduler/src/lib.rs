@@ -20,7 +20,7 @@ use cluster_state::State;
 use futures::StreamExt;
 use metrics::{Outcome, Sizes};
 use requests::{Making, Reason, Requests};
-use scheduling::{Diagnosis, PodInfo};
+use scheduling::{Diagnosis, PodInfo, PodKey};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -118,6 +118,15 @@ impl Scheduler {
         let Some((info, pod)) = self.state.next(now) else {
             return;
         };
+        if info.is_terminating {
+            let PodKey {
+                namespace, name, ..
+            } = &info.key;
+            let message = format!("skip schedule deleting pod: {namespace}/{name}");
+            self.requests.complain(&pod, &message);
+            self.state.skip(&info.key);
+            return;
+        }
         let started = Instant::now();
         let requests = Arc::clone(&self.requests);
         let decision = self.state.engine.schedule(&info);

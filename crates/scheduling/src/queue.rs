@@ -145,17 +145,9 @@ impl Queue {
         };
         let before = std::mem::replace(&mut waiting.pod, pod);
         let pod = &waiting.pod;
-        let is_changed = before.labels != pod.labels
-            || before.tolerations != pod.tolerations
-            || before.requests != pod.requests
-            || before.required_nodes != pod.required_nodes
-            || before.is_gated != pod.is_gated
-            || before.priority != pod.priority;
-        if !is_changed {
-            return;
-        }
+        let helps = own_change(&before, pod);
         match (waiting.place, pod.is_gated) {
-            (Place::InFlight, _) => waiting.helped.extend(waiting.refused_by.clone()),
+            (Place::InFlight, _) => waiting.helped.extend(helps),
             (Place::Gated, true) => {}
             (_, true) => {
                 self.leave(&key);
@@ -163,12 +155,16 @@ impl Queue {
                     waiting.place = Place::Gated;
                 }
             }
-            (Place::Parked(_), false) => self.retry(&key, now),
-            (Place::Backoff(_), false) => {}
-            (Place::Gated | Place::Active(_), false) => {
-                self.leave(&key);
-                self.activate(&key, now);
+            (Place::Parked(_), false) => {
+                if helps
+                    .iter()
+                    .any(|plugin| waiting.refused_by.contains(plugin))
+                {
+                    self.retry(&key, now);
+                }
             }
+            (Place::Gated, false) => self.activate(&key, now),
+            (Place::Backoff(_) | Place::Active(_), false) => {}
         }
     }
 
@@ -366,6 +362,24 @@ impl Queue {
     }
 }
 
+/// The plugins that may take back their word because of what changed in the pod itself.
+fn own_change(before: &PodInfo, after: &PodInfo) -> BTreeSet<Plugin> {
+    let mut helped = BTreeSet::new();
+    if before.labels != after.labels {
+        helped.extend([Plugin::InterPodAffinity, Plugin::PodTopologySpread]);
+    }
+    if before.tolerations != after.tolerations {
+        helped.extend([Plugin::TaintToleration, Plugin::NodeUnschedulable]);
+    }
+    if before.requests != after.requests {
+        helped.insert(Plugin::NodeResourcesFit);
+    }
+    if before.required_nodes != after.required_nodes {
+        helped.insert(Plugin::NodeAffinity);
+    }
+    helped
+}
+
 /// How long a pod waits after so many attempts.
 fn backoff(attempts: u32) -> u64 {
     let doublings = attempts.saturating_sub(1).min(10);
@@ -481,6 +495,24 @@ mod tests {
         gated.is_gated = false;
         queue.set(Arc::new(gated), 0);
         assert_eq!(next(&mut queue, 0).as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn a_change_of_the_pod_helps_against_who_looks_at_it() {
+        for (plugin, is_helped) in [
+            (Plugin::NodeResourcesFit, false),
+            (Plugin::InterPodAffinity, true),
+        ] {
+            let mut queue = Queue::new();
+            let waiting = pod("a", 0);
+            queue.set(Arc::clone(&waiting), 0);
+            queue.pop(0);
+            queue.park(&waiting.key, BTreeSet::from([plugin]), 0);
+            let mut labelled = (*waiting).clone();
+            labelled.labels.insert("app".into(), "web".into());
+            queue.set(Arc::new(labelled), 5_000);
+            assert_eq!(queue.pop(5_000).is_some(), is_helped, "{plugin:?}");
+        }
     }
 
     #[test]

@@ -142,6 +142,26 @@ async fn a_pod_that_is_deleted_while_it_waits_is_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pod_that_is_being_deleted_is_not_placed_any_more() {
+    let cluster = start([node("a", "4"), runs("busy", "2", 0)]);
+    cluster.put(pod("p", "3", 0));
+    after(1_000).await;
+    let mut going = cluster.pod("p").expect("a pod");
+    let time = "2030-01-01T00:00:00Z";
+    meta::set(&mut going, &["metadata", "deletionTimestamp"], time);
+    cluster.put(going);
+    cluster.requests();
+    cluster.remove("pods", "busy");
+    after(20_000).await;
+    assert_eq!(cluster.requests(), [""; 0]);
+    let events = cluster.events();
+    let skipped = events
+        .iter()
+        .filter(|e| e["note"] == "skip schedule deleting pod: n/p");
+    assert_eq!(skipped.count(), 1, "{events:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_nodes_a_pod_is_tried_later_and_later() {
     let cluster = start([pod("p", "1", 0)]);
     // Tried after 0, 1, 3, 7, 15, 25 … seconds; each time an event, but the condition once.
