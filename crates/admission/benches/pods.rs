@@ -127,7 +127,7 @@ fn admit(criterion: &mut Criterion) {
             Box::new(NamespaceLifecycle),
             Box::new(LimitRanger),
             Box::new(ServiceAccount),
-            Box::new(NodeRestriction),
+            Box::new(NodeRestriction::new(Arc::new(Everything))),
             Box::new(PodSecurity::new(security, Arc::new(NoRecorder))),
         ];
         if has_policies {
@@ -136,7 +136,7 @@ fn admit(criterion: &mut Criterion) {
         plugins.push(Box::new(Priority));
         plugins.push(Box::new(DefaultTolerationSeconds));
         plugins.push(Box::new(RuntimeClass));
-        plugins.push(Box::new(ResourceQuota));
+        plugins.push(Box::new(ResourceQuota::default()));
         let chain = Chain::new(plugins);
         criterion.bench_function(name, |bencher| {
             bencher.iter_batched(

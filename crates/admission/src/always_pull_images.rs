@@ -21,7 +21,7 @@ fn concerns(request: &Request<'_>) -> bool {
     }
     match (request.operation, request.subresource) {
         (Operation::Create, "") => true,
-        (Operation::Update, "" | "ephemeralcontainers") => {
+        (Operation::Update, "") => {
             let images = |pod: &Value| -> Vec<String> {
                 let all = LISTS
                     .into_iter()

@@ -11,6 +11,7 @@ mod extended_resources;
 mod limit_ranger;
 mod namespace_lifecycle;
 mod node_restriction;
+mod node_taint;
 mod pod_security;
 mod pod_security_policy;
 mod priority;
@@ -29,18 +30,20 @@ pub use extended_resources::ExtendedResourceToleration;
 pub use limit_ranger::LimitRanger;
 pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_restriction::NodeRestriction;
+pub use node_taint::TaintNodesByCondition;
 pub use pod_security::{
     ConfigError, Evaluation, Exemptions, NoRecorder, PodSecurity, PodSecurityConfig, Recorder,
     Subject,
 };
 pub use pod_security_policy::PodSecurityPolicy;
 pub use priority::Priority;
-pub use resource_quota::ResourceQuota;
+pub use resource_quota::{QuotaConfig, QuotaConfigError, ResourceQuota, give_back};
 pub use runtime_class::RuntimeClass;
 pub use service_account::{ServiceAccount, TOKEN_MOUNT, VOLUME_PREFIX};
 pub use service_addresses::ServiceAddresses;
 pub use storage_protection::StorageObjectInUseProtection;
 
+use model::quantity::Quantity;
 use model::resource::Resource;
 use model::status::Status;
 use model::user::UserInfo;
@@ -123,6 +126,9 @@ pub struct Charge {
     pub name: String,
     /// The whole object, as it is to be.
     pub object: Value,
+    /// By how much it is more than before, by resource: what is given back if the request comes to
+    /// nothing after all.
+    pub taken: Vec<(String, Quantity)>,
 }
 
 /// One step of the chain.

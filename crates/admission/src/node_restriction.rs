@@ -5,21 +5,56 @@ use crate::{Lookup, Operation, Plugin, Request, forbidden};
 use model::status::Status;
 use model::{Value, meta};
 use rbac::node::restriction::{self, Objects, Write, check, check_certificate_request};
+use rbac::{Attributes, Authorizer};
 use std::sync::Arc;
 
-/// The plugin of upstream's name and rules.
-#[derive(Debug, Default)]
-pub struct NodeRestriction;
+/// The right that lets a node have tokens for audiences that its pods do not ask for.
+const AUDIENCE_VERB: &str = "request-serviceaccounts-token-audience";
 
-struct Seen<'a>(&'a dyn Lookup);
+/// The plugin of upstream's name and rules.
+pub struct NodeRestriction {
+    authorizer: Arc<dyn Authorizer>,
+}
+
+impl NodeRestriction {
+    /// A plugin that asks `authorizer` which further audiences a node may have tokens for.
+    pub fn new(authorizer: Arc<dyn Authorizer>) -> Self {
+        Self { authorizer }
+    }
+}
+
+struct Seen<'a> {
+    cluster: &'a dyn Lookup,
+    authorizer: &'a dyn Authorizer,
+}
 
 impl Objects for Seen<'_> {
     fn pod(&self, namespace: &str, name: &str) -> Option<Arc<Value>> {
-        self.0.get("", "pods", namespace, name)
+        self.cluster.get("", "pods", namespace, name)
     }
 
     fn node(&self, name: &str) -> Option<Arc<Value>> {
-        self.0.get("", "nodes", "", name)
+        self.cluster.get("", "nodes", "", name)
+    }
+
+    fn claim(&self, namespace: &str, name: &str) -> Option<Arc<Value>> {
+        self.cluster
+            .get("", "persistentvolumeclaims", namespace, name)
+    }
+
+    fn volume(&self, name: &str) -> Option<Arc<Value>> {
+        self.cluster.get("", "persistentvolumes", "", name)
+    }
+
+    fn driver(&self, name: &str) -> Option<Arc<Value>> {
+        self.cluster.get("storage.k8s.io", "csidrivers", "", name)
+    }
+
+    fn may_request_audience(&self, write: &Write<'_>, audience: &str) -> bool {
+        let question = Attributes::resource(write.user, AUDIENCE_VERB, "", audience)
+            .in_namespace(write.namespace)
+            .named(write.name);
+        self.authorizer.authorize(&question).allowed()
     }
 }
 
@@ -28,7 +63,8 @@ impl Plugin for NodeRestriction {
         "NodeRestriction"
     }
 
-    fn validate(&self, request: &mut Request<'_>, cluster: &dyn Lookup) -> Result<(), Status> {
+    // Before anything is validated, as upstream.
+    fn mutate(&self, request: &mut Request<'_>, cluster: &dyn Lookup) -> Result<(), Status> {
         let operation = match request.operation {
             Operation::Create => restriction::Operation::Create,
             Operation::Update => restriction::Operation::Update,
@@ -46,7 +82,11 @@ impl Plugin for NodeRestriction {
             object: &request.object,
             old: request.old_object,
         };
-        check(&write, &Seen(cluster))?;
+        let seen = Seen {
+            cluster,
+            authorizer: self.authorizer.as_ref(),
+        };
+        check(&write, &seen)?;
         let signing = request.resource.plural == "certificatesigningrequests"
             && request.operation == Operation::Create;
         if !signing {

@@ -44,8 +44,7 @@ impl Plugin for Priority {
             Some(other) => Err(forbidden(
                 request,
                 &format!(
-                    "PriorityClass {} already exists and is marked as default. Only one default can \
-                     exist",
+                    "PriorityClass {} is already marked as default. Only one default can exist",
                     meta::name(&other)
                 ),
             )),

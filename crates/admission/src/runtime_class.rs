@@ -111,11 +111,43 @@ fn tolerate(request: &mut Request<'_>, class: &Value) {
     if more.is_empty() {
         return;
     }
-    let mut all = meta::list(&request.object, &["spec", "tolerations"]).to_vec();
-    for toleration in more {
-        if !all.contains(toleration) {
-            all.push(toleration.clone());
+    let own = meta::list(&request.object, &["spec", "tolerations"]);
+    let all: Vec<&Value> = own.iter().chain(more).collect();
+    // Of two of which one tolerates all that the other does, only that one stays.
+    let mut merged: Vec<Value> = Vec::new();
+    for (place, toleration) in all.iter().enumerate() {
+        let mut later = all.iter().skip(place.saturating_add(1));
+        let is_redundant = merged.iter().any(|kept| covers(kept, toleration))
+            || later.any(|other| other != toleration && covers(other, toleration));
+        if !is_redundant {
+            merged.push(Value::clone(toleration));
         }
     }
-    meta::set(&mut request.object, &["spec", "tolerations"], all);
+    meta::set(&mut request.object, &["spec", "tolerations"], merged);
+}
+
+/// Whether `wide` tolerates everything that `narrow` does.
+fn covers(wide: &Value, narrow: &Value) -> bool {
+    if wide == narrow {
+        return true;
+    }
+    let text = |of, key| meta::text(of, &[key]);
+    let exists = text(wide, "operator") == "Exists";
+    let is_any_key = text(wide, "key").is_empty() && exists;
+    if text(wide, "key") != text(narrow, "key") && !is_any_key {
+        return false;
+    }
+    let effect = text(wide, "effect");
+    if !effect.is_empty() && effect != text(narrow, "effect") {
+        return false;
+    }
+    if effect == "NoExecute" {
+        let seconds = |of: &Value| meta::at(of, &["tolerationSeconds"]).and_then(Value::as_i64);
+        let is_shorter =
+            seconds(wide).is_some_and(|most| seconds(narrow).is_none_or(|seconds| seconds > most));
+        if is_shorter {
+            return false;
+        }
+    }
+    exists || text(narrow, "operator") == "Equal" && text(wide, "value") == text(narrow, "value")
 }

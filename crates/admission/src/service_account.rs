@@ -1,9 +1,12 @@
 //! `ServiceAccount`: every pod runs as a service account that exists, and gets a token of it
 //! mounted unless the pod or the account says no.
 
+mod mountable;
+
 use crate::{Lookup, Operation, Plugin, Request, forbidden};
 use model::status::Status;
 use model::{Value, meta};
+use rbac::node::Referent;
 use serde_json::json;
 
 /// Where a token is mounted.
@@ -13,7 +16,6 @@ pub const VOLUME_PREFIX: &str = "kube-api-access-";
 /// The lifetime asked for; upstream's 3607 marks tokens that may be honoured longer.
 const TOKEN_SECONDS: i64 = 3607;
 const MIRROR: &str = "kubernetes.io/config.mirror";
-const ENFORCE_MOUNTABLE: &str = "kubernetes.io/enforce-mountable-secrets";
 /// What names are generated from: no vowels, so that no words come about.
 const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
@@ -71,7 +73,8 @@ impl Plugin for ServiceAccount {
                 secrets.clone(),
             );
         }
-        Ok(())
+        // Upstream refuses before anything is validated.
+        check_secrets(request, &account)
     }
 
     fn validate(&self, request: &mut Request<'_>, cluster: &dyn Lookup) -> Result<(), Status> {
@@ -81,14 +84,25 @@ impl Plugin for ServiceAccount {
         if !(concerns(request) || added) {
             return Ok(());
         }
-        if meta::annotations(&request.object).contains_key(MIRROR) {
+        if !added && meta::annotations(&request.object).contains_key(MIRROR) {
             return mirror(request);
         }
+        if meta::text(&request.object, &["spec", "serviceAccountName"]).is_empty() {
+            let why = format!(
+                "no service account specified for pod {}/{}",
+                request.namespace,
+                meta::name(&request.object)
+            );
+            return Err(forbidden(request, &why));
+        }
         let account = account(request, cluster)?;
-        if enforces(&account) {
-            mountable(request, &account)
-        } else {
-            Ok(())
+        if !added {
+            return check_secrets(request, &account);
+        }
+        match mountable::refused_by_added(&account, &request.object) {
+            // Upstream answers this one as an error of its own.
+            Some(why) if mountable::enforces(&account) => Err(Status::new(500, "", why)),
+            _ => Ok(()),
         }
     }
 }
@@ -108,6 +122,12 @@ fn mirror(request: &Request<'_>) -> Result<(), Status> {
             request,
             "a mirror pod may not reference service accounts",
         ));
+    }
+    let names_secret = rbac::node::references::named_by(&request.object)
+        .iter()
+        .any(|(kind, _)| *kind == Referent::Secret);
+    if names_secret {
+        return Err(forbidden(request, "a mirror pod may not reference secrets"));
     }
     let projects_token = |volume: &Value| {
         meta::list(volume, &["projected", "sources"])
@@ -147,6 +167,13 @@ fn automounts(account: &Value, pod: &Value) -> bool {
         .unwrap_or(true)
 }
 
+fn check_secrets(request: &Request<'_>, account: &Value) -> Result<(), Status> {
+    match mountable::refused(account, &request.object) {
+        Some(why) if mountable::enforces(account) => Err(forbidden(request, &why)),
+        _ => Ok(()),
+    }
+}
+
 fn mounts_token_path(container: &Value) -> bool {
     meta::list(container, &["volumeMounts"])
         .iter()
@@ -154,15 +181,13 @@ fn mounts_token_path(container: &Value) -> bool {
 }
 
 fn mount_token(request: &mut Request<'_>) {
-    let volumes = meta::list(&request.object, &["spec", "volumes"]);
-    let taken: Vec<&str> = volumes.iter().map(|v| meta::text(v, &["name"])).collect();
-    let uid = meta::uid(&request.object);
-    let generated = meta::text(&request.object, &["metadata", "generateName"]);
-    let seed = format!("{}/{}{generated}/{uid}", request.namespace, request.name);
-    let volume = (0u32..)
-        .map(|round| format!("{VOLUME_PREFIX}{}", suffix(&seed, round)))
-        .find(|name| !taken.contains(&name.as_str()))
-        .unwrap_or_else(|| VOLUME_PREFIX.to_owned());
+    // A volume of such a name is taken for one that holds a token.
+    let existing = meta::list(&request.object, &["spec", "volumes"])
+        .iter()
+        .map(|volume| meta::text(volume, &["name"]))
+        .find(|name| name.starts_with(VOLUME_PREFIX));
+    let is_new = existing.is_none();
+    let volume = existing.map_or_else(|| volume_name(request), str::to_owned);
     let mount = json!({ "name": volume, "readOnly": true, "mountPath": TOKEN_MOUNT });
     let mut needed = false;
     for field in ["initContainers", "containers"] {
@@ -182,13 +207,20 @@ fn mount_token(request: &mut Request<'_>) {
             push(meta::map_mut(container, &[]), "volumeMounts", mount.clone());
         }
     }
-    if needed {
+    if needed && is_new {
         push(
             meta::map_mut(&mut request.object, &["spec"]),
             "volumes",
             token_volume(&volume),
         );
     }
+}
+
+fn volume_name(request: &Request<'_>) -> String {
+    let uid = meta::uid(&request.object);
+    let generated = meta::text(&request.object, &["metadata", "generateName"]);
+    let seed = format!("{}/{}{generated}/{uid}", request.namespace, request.name);
+    format!("{VOLUME_PREFIX}{}", suffix(&seed))
 }
 
 fn push(map: &mut model::Map, field: &str, item: Value) {
@@ -222,15 +254,12 @@ fn token_volume(name: &str) -> Value {
 }
 
 /// Five letters derived from the pod's identity. Upstream draws them at random; a pure function
-/// derives them, which keeps them as free of clashes within one pod and repeatable in tests.
-fn suffix(seed: &str, round: u32) -> String {
+/// derives them, which is repeatable in tests.
+fn suffix(seed: &str) -> String {
     // FNV-1a.
-    let mut hash = seed
-        .bytes()
-        .chain(round.to_le_bytes())
-        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-            (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
-        });
+    let mut hash = seed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
+    });
     hash ^= hash >> 29;
     (0..5)
         .filter_map(|_| {
@@ -241,79 +270,4 @@ fn suffix(seed: &str, round: u32) -> String {
             letter.map(char::from)
         })
         .collect()
-}
-
-fn enforces(account: &Value) -> bool {
-    // Upstream parses with strconv.ParseBool.
-    matches!(
-        meta::annotations(account).get(ENFORCE_MOUNTABLE).copied(),
-        Some("1" | "t" | "T" | "TRUE" | "true" | "True")
-    )
-}
-
-/// With `kubernetes.io/enforce-mountable-secrets` the pod may use only secrets that the account
-/// lists.
-fn mountable(request: &Request<'_>, account: &Value) -> Result<(), Status> {
-    let names = |field: &str| -> Vec<&str> {
-        meta::list(account, &[field])
-            .iter()
-            .map(|s| meta::text(s, &["name"]))
-            .collect()
-    };
-    let (secrets, pulls) = (names("secrets"), names("imagePullSecrets"));
-    let account_name = meta::name(account);
-    let refuse = |what: String| {
-        Err(forbidden(
-            request,
-            &format!(
-                "{what} because service account {account_name} does not reference that secret"
-            ),
-        ))
-    };
-    for volume in meta::list(&request.object, &["spec", "volumes"]) {
-        let secret = meta::text(volume, &["secret", "secretName"]);
-        if !secret.is_empty() && !secrets.contains(&secret) {
-            let name = meta::text(volume, &["name"]);
-            return refuse(format!(
-                "volume with secret.secretName=\"{secret}\" is not allowed ({name})"
-            ));
-        }
-    }
-    for field in ["initContainers", "containers", "ephemeralContainers"] {
-        for container in meta::list(&request.object, &["spec", field]) {
-            let name = meta::text(container, &["name"]);
-            for env in meta::list(container, &["env"]) {
-                let secret = meta::text(env, &["valueFrom", "secretKeyRef", "name"]);
-                if !secret.is_empty() && !secrets.contains(&secret) {
-                    return refuse(format!(
-                        "container {name} with envVar {} referencing secret.secretName=\"{secret}\" \
-                         is not allowed",
-                        meta::text(env, &["name"])
-                    ));
-                }
-            }
-            for source in meta::list(container, &["envFrom"]) {
-                let secret = meta::text(source, &["secretRef", "name"]);
-                if !secret.is_empty() && !secrets.contains(&secret) {
-                    return refuse(format!(
-                        "container {name} with envFrom referencing secret.secretName=\"{secret}\" \
-                         is not allowed"
-                    ));
-                }
-            }
-        }
-    }
-    for pull in meta::list(&request.object, &["spec", "imagePullSecrets"]) {
-        let secret = meta::text(pull, &["name"]);
-        if !pulls.contains(&secret) {
-            return Err(forbidden(
-                request,
-                &format!(
-                    "imagePullSecret with name=\"{secret}\" is not allowed because service account \
-                     {account_name} does not reference that imagePullSecret"
-                ),
-            ));
-        }
-    }
-    Ok(())
 }

@@ -108,7 +108,7 @@ fn charge(
         warnings: Vec::new(),
         audit_annotations: Vec::new(),
     };
-    Chain::new(vec![Box::new(ResourceQuota)]).charge(&request, cluster, settled)
+    Chain::new(vec![Box::new(ResourceQuota::default())]).charge(&request, cluster, settled)
 }
 
 #[test]

@@ -194,13 +194,13 @@ fn updates_count_if_they_change_what_counts() {
             true,
         ),
         (
-            "an annotation that counts",
+            "an annotation of old",
             changed(&|p| {
                 p["metadata"]["annotations"] =
                     json!({ "seccomp.security.alpha.kubernetes.io/pod": "unconfined" });
             }),
             "",
-            true,
+            false,
         ),
         (
             "a new ephemeral container",

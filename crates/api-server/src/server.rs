@@ -2,6 +2,7 @@
 
 use crate::authorization::Authorizer;
 use crate::cache::{Cache, ResourceCache};
+use crate::handlers::budget::Ledger;
 use crate::plugin::{Endpoint, Services, Telemetry, Virtual};
 use crate::served::Served;
 use admission::Chain;
@@ -94,7 +95,7 @@ pub struct Server {
     /// sees what was taken.
     pub(crate) allocating: Arc<tokio::sync::Mutex<()>>,
     /// Held while what requests take is written into budgets.
-    pub(crate) charging: tokio::sync::Mutex<()>,
+    pub(crate) charging: tokio::sync::Mutex<Ledger>,
     pub(crate) mutating: Semaphore,
     pub(crate) read_only: Semaphore,
 }

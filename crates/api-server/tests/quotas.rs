@@ -17,7 +17,7 @@ const SERVICES: &str = "/api/v1/namespaces/default/services";
 /// A cluster with a quota of which nothing is used.
 async fn cluster(hard: Value) -> Cluster {
     let cluster = Cluster::with(|config| {
-        config.admission = Chain::new(vec![Box::new(ResourceQuota)]);
+        config.admission = Chain::new(vec![Box::new(ResourceQuota::default())]);
     })
     .await;
     let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota",
@@ -114,5 +114,29 @@ async fn changes_take_what_they_add() {
         .patch(&one, "json-patch+json", ports(1))
         .await
         .expect(200);
-    assert_eq!(used(&cluster).await["services.nodeports"], "1");
+    // That there is room again is for the controller to find out, as on upstream.
+    assert_eq!(used(&cluster).await["services.nodeports"], "2");
+}
+
+#[tokio::test]
+async fn what_comes_to_nothing_is_given_back() {
+    let cluster = cluster(json!({"configmaps": "50"})).await;
+    for round in 0..5 {
+        let name = format!("m{round}");
+        let creates = (0..8).map(|_| cluster.post(MAPS, config_map(&name, json!({}), json!({}))));
+        let answers = join_all(creates).await;
+        let codes: Vec<u16> = answers.iter().map(|answer| answer.code).collect();
+        let count = |code: u16| codes.iter().filter(|c| **c == code).count();
+        assert_eq!((count(201), count(409)), (1, 7), "{codes:?}");
+        assert_eq!(used(&cluster).await["configmaps"], (round + 1).to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_needs_room_all_the_same() {
+    let cluster = cluster(json!({"configmaps": "1"})).await;
+    let map = || config_map("m", json!({}), json!({}));
+    cluster.post(MAPS, map()).await.expect(201);
+    let refused = cluster.post(MAPS, map()).await.expect(403);
+    assert!(refused.message().contains("exceeded quota: q"));
 }

@@ -6,6 +6,7 @@ mod disruption;
 mod events;
 mod garbage;
 mod namespace;
+mod node_taints;
 mod per_namespace;
 mod published;
 mod queue;

@@ -9,7 +9,8 @@ use model::status::{Status, qualified};
 use model::{Value, meta};
 use pod_resources::quota::{self, Kind};
 use reconcile::resource_quota::{is_outdated, reconcile};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ struct Quotas {
     queue: Queue<Key>,
     /// Kinds that are followed, because a quota counts them.
     followed: HashSet<String>,
+    /// What objects use of which the use can change, as a number that tells it apart, by kind,
+    /// namespace and name; only of namespaces that have a quota.
+    used: HashMap<(String, Key), u64>,
 }
 
 impl Quotas {
@@ -64,25 +68,31 @@ impl Quotas {
         self.known.insert(key, quota);
     }
 
-    /// An object has changed: quotas that counted it have room again if it is gone.
-    fn changed(&self, (resource, update): &Counted) {
-        if self.known.is_empty() {
-            return;
-        }
+    /// An object has changed: quotas that counted it have room again if it is gone, or uses less.
+    fn changed(&mut self, (resource, update): &Counted) {
         let kind = kind(resource);
         let object = match update {
-            Update::Deleted(object) => object,
-            // Pods that have ended use nothing any more.
-            Update::Applied(object) if kind.group.is_empty() && kind.plural == "pods" => {
-                let over = serde_json::from_slice::<Value>(object);
-                if !over.is_ok_and(|pod| quota::is_over(&pod)) {
+            Update::Deleted(object) => {
+                if let Ok(head) = Head::parse(object) {
+                    let key = (head.metadata.namespace, head.metadata.name);
+                    self.used.remove(&(resource.resource.clone(), key));
+                }
+                object
+            }
+            Update::Applied(object) => {
+                if !self.uses_otherwise(kind, object) {
                     return;
                 }
                 object
             }
-            Update::Applied(_) => return,
             // Something may have gone unheard of.
-            Update::Reset(_) => return self.all(),
+            Update::Reset(objects) => {
+                self.used.retain(|(of, _), _| *of != resource.resource);
+                for object in objects {
+                    self.uses_otherwise(kind, object);
+                }
+                return self.all();
+            }
             Update::Trouble(status) => {
                 tracing::warn!(%status, resource = resource.resource, "cannot follow");
                 return;
@@ -100,6 +110,39 @@ impl Quotas {
                 self.queue.add(key.clone());
             }
         }
+    }
+
+    /// Whether the namespace has a quota.
+    fn is_bound(&self, namespace: &str) -> bool {
+        let mut from = self.known.range((namespace.to_owned(), String::new())..);
+        from.next().is_some_and(|(key, _)| key.0 == namespace)
+    }
+
+    /// Notes what an object uses now; whether that is something else than before: admission takes
+    /// what is more and leaves the rest to this controller.
+    fn uses_otherwise(&mut self, kind: Kind<'_>, object: &[u8]) -> bool {
+        let is_bound = || {
+            let head = Head::parse(object);
+            head.is_ok_and(|head| self.is_bound(&head.metadata.namespace))
+        };
+        if !quota::varies(kind) || !is_bound() {
+            return false;
+        }
+        let Ok(object) = serde_json::from_slice::<Value>(object) else {
+            return false;
+        };
+        let key = (
+            meta::namespace(&object).to_owned(),
+            meta::name(&object).to_owned(),
+        );
+        let mut hasher = DefaultHasher::new();
+        for (name, amount) in quota::standing(kind, &object) {
+            (name, amount.nanos()).hash(&mut hasher);
+        }
+        let now = hasher.finish();
+        let before = self.used.insert((kind.plural.to_owned(), key), now);
+        // Of pods that ended before they were first seen, too.
+        before.map_or_else(|| quota::is_over(&object), |before| before != now)
     }
 
     fn all(&self) {
@@ -122,6 +165,7 @@ pub(crate) async fn run(reader: Arc<dyn Cluster>, cluster: Arc<dyn Cluster>) {
         known: BTreeMap::new(),
         queue: Queue::default(),
         followed: HashSet::new(),
+        used: HashMap::new(),
     };
     let mut updates = Box::pin(follow_core(&reader, "resourcequotas", ""));
     let mut counted: SelectAll<BoxStream<'static, Counted>> = SelectAll::new();
@@ -183,7 +227,8 @@ async fn count(cluster: &dyn Cluster, quota: &Value) -> Result<Vec<ResourceRef>,
     let all = objects
         .iter()
         .filter_map(|(place, object)| Some((kind(kinds.get(*place)?), object)));
-    let actions = reconcile(quota, all);
+    let counted: Vec<Kind<'_>> = kinds.iter().map(kind).collect();
+    let actions = reconcile(quota, &counted, all);
     execute(cluster, actions).await?;
     Ok(kinds)
 }

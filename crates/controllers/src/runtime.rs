@@ -90,6 +90,7 @@ impl Controllers {
             Arc::clone(&setup.certificate),
         ));
         controllers.add(crate::namespace::run(reader(), own("namespace-controller")));
+        controllers.add(crate::node_taints::run(reader(), own("node-controller")));
         controllers.add(crate::resource_quota::run(
             reader(),
             own("resourcequota-controller"),

@@ -162,6 +162,12 @@ impl FieldError {
         Self::build(ErrorKind::Invalid, path, None, detail)
     }
 
+    /// A name breaks its rule, of the kind of names that upstream shows without quotes (those of
+    /// resources such as `cpu`).
+    pub fn invalid_name(path: &Path, name: &str, detail: impl fmt::Display) -> Self {
+        Self::build(ErrorKind::Invalid, path, None, format!("{name}: {detail}"))
+    }
+
     /// A value of the wrong JSON type.
     pub fn type_invalid(path: &Path, value: impl Into<Value>, detail: impl Into<String>) -> Self {
         Self::build(ErrorKind::TypeInvalid, path, Some(value.into()), detail)
@@ -186,7 +192,16 @@ impl FieldError {
     pub fn not_supported(path: &Path, value: impl Into<Value>, supported: &[&str]) -> Self {
         let mut names: Vec<_> = supported.to_vec();
         names.sort_unstable();
-        let quoted: Vec<_> = names.iter().map(|n| format!("\"{n}\"")).collect();
+        Self::not_supported_in_order(path, value, &names)
+    }
+
+    /// The same, where upstream lists the set as it stands.
+    pub fn not_supported_in_order(
+        path: &Path,
+        value: impl Into<Value>,
+        supported: &[&str],
+    ) -> Self {
+        let quoted: Vec<_> = supported.iter().map(|n| format!("\"{n}\"")).collect();
         let detail = if quoted.is_empty() {
             String::new()
         } else {

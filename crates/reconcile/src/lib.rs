@@ -4,6 +4,7 @@
 pub mod disruption;
 pub mod garbage;
 pub mod namespace;
+pub mod node_taints;
 pub mod rbac;
 pub mod resource_quota;
 pub mod root_ca;

@@ -1,7 +1,7 @@
 //! A change of an existing object, whoever asks for it: completed, admitted, validated, and
 //! written if nobody else was faster.
 
-use super::budget;
+use super::budget::{self, Taken};
 use super::strategy;
 use super::write::{self, Turn};
 use super::write_options::WriteOptions;
@@ -83,12 +83,12 @@ pub async fn commit(
             &errors,
         ));
     }
-    new = accept(server, ctx, served, new, &old, change)?;
     for warning in (served.stored.behavior.warnings)(&new, Some(&old)) {
         if !ctx.warnings.contains(&warning) {
             ctx.warnings.push(warning);
         }
     }
+    new = accept(server, ctx, served, new, &old, change)?;
     if !change.managed {
         let manager = Manager {
             name: &change.options.manager,
@@ -106,11 +106,15 @@ pub async fn commit(
     if ends_deletion(served, &new, &old) {
         return remove(server, cache, current, new, change.options.dry_run).await;
     }
-    new = charge(server, ctx, served, new, &old, change).await?;
+    let (new, taken) = charge(server, ctx, served, new, &old, change).await?;
     if change.options.dry_run {
         return Ok(Outcome::Done(new));
     }
-    put_in_turn(server, served, cache, current, &new, &mut turn).await
+    let outcome = put_in_turn(server, served, cache, current, &new, &mut turn).await?;
+    if matches!(outcome, Outcome::Raced) {
+        budget::refund(server, taken).await;
+    }
+    Ok(outcome)
 }
 
 /// Writes a new version of `current`.
@@ -316,10 +320,10 @@ async fn charge(
     object: Value,
     old: &Value,
     change: &Change<'_>,
-) -> Result<Value, Status> {
+) -> Result<(Value, Taken), Status> {
     let request = request(ctx, served, object, old, change);
-    budget::settle(server, &request).await?;
-    Ok(request.object)
+    let taken = budget::settle(server, &request).await?;
+    Ok((request.object, taken))
 }
 
 /// Whether the change takes away the last thing that held back the object's deletion.

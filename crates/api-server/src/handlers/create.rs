@@ -1,6 +1,6 @@
 //! create: from a body to a stored object.
 
-use super::budget;
+use super::budget::{self, Taken};
 use super::decode::{self, Expected};
 use super::strategy;
 use super::write::{self, Turn};
@@ -135,11 +135,14 @@ pub async fn store_new(
         }
         (served.stored.behavior.prepare_create)(&mut object);
         complete(server, ctx, &served, &mut object, terms)?;
-        charge(server, ctx, &served, &mut object, dry_run).await?;
+        let charged = charge(server, ctx, &served, &mut object, dry_run).await?;
         let object = std::mem::take(&mut object);
         match put(server, &served, object, dry_run, &mut turn).await? {
             Ok(reply) => return Ok(reply),
-            Err(status) => taken = Some(status),
+            Err(status) => {
+                budget::refund(server, charged).await;
+                taken = Some(status);
+            }
         }
     }
     Err(taken.unwrap_or_else(Status::no_such_path))
@@ -223,6 +226,7 @@ fn reset(served: &Served, object: &mut Value) {
         metadata.insert("generation".to_owned(), 1.into());
     }
     if resource.has_status()
+        && !strategy::begins_with_status(resource)
         && let Some(map) = object.as_object_mut()
     {
         map.remove("status");
@@ -248,6 +252,11 @@ fn complete(
             &errors,
         ));
     }
+    for warning in (resource.behavior.warnings)(object, None) {
+        if !ctx.warnings.contains(&warning) {
+            ctx.warnings.push(warning);
+        }
+    }
     let name = meta::name(object).to_owned();
     let mut request = admission::Request {
         operation: Operation::Create,
@@ -269,11 +278,6 @@ fn complete(
     ctx.warnings.append(&mut request.warnings);
     ctx.audit_annotations.append(&mut request.audit_annotations);
     verdict?;
-    for warning in (resource.behavior.warnings)(object, None) {
-        if !ctx.warnings.contains(&warning) {
-            ctx.warnings.push(warning);
-        }
-    }
     if !terms.managed {
         meta::remove(object, &["metadata", "managedFields"]);
         let manager = Manager {
@@ -287,20 +291,18 @@ fn complete(
     Ok(())
 }
 
-/// Takes from quotas what the object uses, unless its name is taken anyway.
+/// Takes from quotas what the object uses; there must be room for it also if its name is taken.
 async fn charge(
     server: &Server,
     ctx: &Context,
     served: &Served,
     object: &mut Value,
     dry_run: bool,
-) -> Result<(), Status> {
+) -> Result<Taken, Status> {
     let cache = server.objects(served)?;
     let name = meta::name(object).to_owned();
     let key = key::of_object(&cache.prefix, meta::namespace(object), &name);
-    if cache.get(&key).is_some() {
-        return Ok(());
-    }
+    let is_taken = cache.get(&key).is_some();
     let request = admission::Request {
         operation: Operation::Create,
         resource: &served.stored,
@@ -314,9 +316,13 @@ async fn charge(
         warnings: Vec::new(),
         audit_annotations: Vec::new(),
     };
-    let verdict = budget::settle(server, &request).await;
+    let charged = if is_taken {
+        budget::check(server, &request).map(|()| Taken::default())
+    } else {
+        budget::settle(server, &request).await
+    };
     *object = request.object;
-    verdict
+    charged
 }
 
 /// Stores the object; the inner error says that the name is taken.

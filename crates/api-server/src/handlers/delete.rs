@@ -41,6 +41,8 @@ pub struct DeleteOptions {
     uid: Option<String>,
     revision: Option<String>,
     propagation: Option<Propagation>,
+    /// Whether admission has let it through already, as what it is really asked for.
+    is_admitted: bool,
 }
 
 impl DeleteOptions {
@@ -87,7 +89,13 @@ impl DeleteOptions {
             uid: text(&["preconditions", "uid"]),
             revision: text(&["preconditions", "resourceVersion"]),
             propagation: propagation(policy, orphan, errors),
+            is_admitted: false,
         })
+    }
+
+    /// Makes it a deletion of which admission is not asked.
+    pub fn set_admitted(&mut self) {
+        self.is_admitted = true;
     }
 
     /// Makes it a deletion that changes nothing.
@@ -187,6 +195,15 @@ pub async fn delete(
     let options = DeleteOptions::read(server, ctx, body).await?;
     let name = ctx.info.name.clone();
     let namespace = ctx.info.namespace.clone();
+    if let Some(why) = strategy::is_kept(&served.stored, &name) {
+        let resource = &served.resource;
+        return Err(Status::forbidden(
+            &resource.group,
+            &resource.plural,
+            &name,
+            why,
+        ));
+    }
     let deleted = run(server, ctx, &served, &namespace, &name, &options).await?;
     if deleted.gone && !strategy::returns_deleted(&served.stored) {
         let uid = match &deleted.object {
@@ -233,7 +250,9 @@ pub async fn run(
         let current = find(server, served, namespace, name)?;
         let old = current.encoded.parse().map_err(Status::internal)?;
         options.check(&old, |why| served.conflict(name, why))?;
-        admit(server, ctx, served, &old, options.dry_run)?;
+        if !options.is_admitted {
+            admit(server, ctx, served, &old, options.dry_run)?;
+        }
         if let Some(deleted) = once(server, served, &current, old, options).await? {
             return Ok(deleted);
         }
@@ -307,9 +326,10 @@ async fn once(
             Outcome::Written(_) | Outcome::Raced => None,
         });
     }
-    mark(&mut new, grace);
     if strategy::terminates(&served.stored) {
-        meta::set(&mut new, &["status", "phase"], "Terminating");
+        terminate(&mut new);
+    } else {
+        mark(&mut new, grace);
     }
     let mut before = old;
     meta::remove(&mut before, &["metadata", "resourceVersion"]);
@@ -359,6 +379,15 @@ fn grace(served: &Served, old: &Value, options: &DeleteOptions) -> i64 {
         (Some(asked), None) => asked,
         (None, None) => number(&["spec", "terminationGracePeriodSeconds"]).unwrap_or(DEFAULT_GRACE),
     }
+}
+
+/// Begins the end of a namespace, for which there is no time set.
+fn terminate(object: &mut Value) {
+    if meta::at(object, &["metadata", "deletionTimestamp"]).is_none() {
+        let now = clock::timestamp(clock::now());
+        meta::set(object, &["metadata", "deletionTimestamp"], now);
+    }
+    meta::set(object, &["status", "phase"], "Terminating");
 }
 
 /// Sets when the object is to be gone; a second deletion only ever brings that forward.

@@ -1,5 +1,6 @@
 //! `pods/eviction`: a pod is deleted if the disruption budgets that cover it allow.
 
+use super::binding;
 use super::change::{Outcome, put};
 use super::decode::{self, Expected};
 use super::delete::{self, DeleteOptions};
@@ -69,6 +70,9 @@ pub async fn create(
             "name in URL does not match name in Eviction object",
         ));
     }
+    // What is admitted is the eviction; the deletion that follows is not asked for by anybody.
+    let about = (name.as_str(), "eviction");
+    let eviction = binding::admit(server, ctx, pods, about, eviction, options.dry_run)?;
     let mut errors = ErrorList::new();
     let none = Value::Null;
     let wanted = meta::at(&eviction, &["deleteOptions"]).unwrap_or(&none);
@@ -79,6 +83,7 @@ pub async fn create(
     if options.dry_run {
         deletion.set_dry_run();
     }
+    deletion.set_admitted();
     for _ in 0..ATTEMPTS {
         server.fresh().await?;
         let pod = find(server, pods, &namespace, &name)?;

@@ -1,7 +1,7 @@
 //! What the server does for each verb. Handlers know objects, not HTTP.
 
 pub mod binding;
-mod budget;
+pub(crate) mod budget;
 pub mod change;
 pub mod continuation;
 pub mod create;

@@ -65,6 +65,19 @@ pub fn ttl(resource: &Resource) -> Option<Duration> {
     events.then_some(EVENT_TTL)
 }
 
+/// Whether new objects keep the status that they come with: nodes say how they are.
+pub fn begins_with_status(resource: &Resource) -> bool {
+    resource.group.is_empty() && is(resource, &["nodes"])
+}
+
+/// Why an object cannot be deleted by its name, if it is one that the cluster needs.
+pub fn is_kept(resource: &Resource, name: &str) -> Option<&'static str> {
+    const SYSTEM: [&str; 2] = ["system-cluster-critical", "system-node-critical"];
+    let is_class = resource.group == "scheduling.k8s.io" && is(resource, &["priorityclasses"]);
+    (is_class && SYSTEM.contains(&name))
+        .then_some("this is a system priority class and cannot be deleted")
+}
+
 /// Whether a deletion answers with the object and not with a `Status`.
 pub fn returns_deleted(resource: &Resource) -> bool {
     match resource.group.as_ref() {

@@ -3,7 +3,7 @@
 
 use super::core::fill;
 use super::neutral;
-use crate::field::ErrorList;
+use crate::field::{ErrorList, FieldError};
 use crate::resource::Behavior;
 use crate::validation::at::{At, Report};
 use crate::validation::names;
@@ -57,7 +57,14 @@ fn validate(class: &Value) -> ErrorList {
         match text(class, "preemptionPolicy") {
             "PreemptLowerPriority" | "Never" => {}
             "" => errors.required(&at, ""),
-            other => errors.not_supported(&at, other, &["PreemptLowerPriority", "Never"]),
+            other => {
+                let known = ["PreemptLowerPriority", "Never"];
+                errors.push(FieldError::not_supported_in_order(
+                    &at.path(),
+                    other,
+                    &known,
+                ));
+            }
         }
     }
     errors
@@ -80,8 +87,7 @@ fn unlike_system_class(class: &Value, name: &str, value: i64) -> Option<String> 
 fn validate_update(class: &Value, old: &Value) -> ErrorList {
     let mut errors = ErrorList::new();
     if int(class, "value").unwrap_or(0) != int(old, "value").unwrap_or(0) {
-        // The capital letter is upstream's.
-        errors.forbidden(&At::of("Value"), "may not be changed in an update.");
+        errors.forbidden(&At::of("value"), "may not be changed in an update.");
     }
     immutable_field(class, old, "preemptionPolicy", &At::root(), &mut errors);
     errors
@@ -122,8 +128,7 @@ mod tests {
             ),
             (
                 json!({"metadata": {"name": "a"}, "preemptionPolicy": "x"}),
-                "preemptionPolicy: Unsupported value: \"x\": supported values: \"Never\", \
-                 \"PreemptLowerPriority\"",
+                "preemptionPolicy: Unsupported value: \"x\": supported values: \"PreemptLowerPriority\", \"Never\"",
             ),
         ];
         for (class, want) in cases {
@@ -139,7 +144,7 @@ mod tests {
         assert_eq!(
             update(KIND.0, KIND.1, &new, &old, ""),
             [
-                "Value: Forbidden: may not be changed in an update.",
+                "value: Forbidden: may not be changed in an update.",
                 "preemptionPolicy: Invalid value: \"Never\": field is immutable",
             ]
         );

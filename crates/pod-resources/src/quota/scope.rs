@@ -1,32 +1,50 @@
 //! Which objects the scopes of a quota select.
 
 use super::Kind;
+use super::usage::is_terminating;
 use model::kinds::core::pod_qos::{QosClass, class};
 use model::{Value, meta};
 
 /// Whether all scopes of a quota select an object. Only pods can be selected.
 pub(super) fn matches(quota: &Value, kind: Kind<'_>, object: &Value) -> bool {
-    let selects = |scope: &str, operator: &str, values: &[Value]| {
-        kind.is("pods") && matches_one(object, scope, operator, values)
-    };
+    let mut plain = meta::list(quota, &["spec", "scopes"]).iter();
+    let mut chosen = expressions(quota).iter();
+    plain.all(|scope| selects_plainly(scope, kind, object))
+        && chosen.all(|expression| selects(expression, kind, object))
+}
+
+/// The names of the scopes of a quota that select an object.
+pub(super) fn selecting<'a>(
+    quota: &'a Value,
+    kind: Kind<'_>,
+    object: &Value,
+) -> impl Iterator<Item = &'a str> {
     let plain = meta::list(quota, &["spec", "scopes"]).iter();
-    let chosen = meta::list(quota, &["spec", "scopeSelector", "matchExpressions"]).iter();
-    plain
-        .filter_map(Value::as_str)
-        .all(|scope| selects(scope, "Exists", &[]))
-        && { chosen }.all(|expression| {
-            let text = |key| meta::text(expression, &[key]);
-            let values = meta::list(expression, &["values"]);
-            selects(text("scopeName"), text("operator"), values)
-        })
+    let plain = plain.filter(move |scope| selects_plainly(scope, kind, object));
+    let chosen = expressions(quota).iter();
+    let chosen = chosen.filter(move |expression| selects(expression, kind, object));
+    { plain.filter_map(Value::as_str) }
+        .chain(chosen.map(|expression| meta::text(expression, &["scopeName"])))
+}
+
+fn expressions(quota: &Value) -> &[Value] {
+    meta::list(quota, &["spec", "scopeSelector", "matchExpressions"])
+}
+
+fn selects_plainly(scope: &Value, kind: Kind<'_>, object: &Value) -> bool {
+    let scope = scope.as_str().unwrap_or_default();
+    kind.is("pods") && matches_one(object, scope, "Exists", &[])
+}
+
+/// Whether one expression of a `scopeSelector` selects an object.
+pub(super) fn selects(expression: &Value, kind: Kind<'_>, object: &Value) -> bool {
+    let text = |key| meta::text(expression, &[key]);
+    let values = meta::list(expression, &["values"]);
+    kind.is("pods") && matches_one(object, text("scopeName"), text("operator"), values)
 }
 
 fn matches_one(pod: &Value, scope: &str, operator: &str, values: &[Value]) -> bool {
-    let terminating = || {
-        meta::at(pod, &["spec", "activeDeadlineSeconds"])
-            .and_then(Value::as_i64)
-            .is_some_and(|seconds| seconds >= 0)
-    };
+    let terminating = || is_terminating(pod);
     let best_effort = || class(pod) == QosClass::BestEffort;
     match scope {
         "Terminating" => terminating(),

@@ -21,9 +21,9 @@ fn pod(cpu: &str) -> Value {
 }
 
 fn said(quota: &Value, kind: Kind<'_>, object: &Value, old: Option<&Value>) -> String {
-    match charge(quota, kind, object, old) {
-        Ok(None) => String::new(),
-        Ok(Some(used)) => show(&used.keys().collect::<Vec<_>>(), &used),
+    match charge(&[quota], kind, object, old, &[], &|_| false).as_deref() {
+        Ok([share]) => show(&share.used.keys().collect::<Vec<_>>(), &share.used),
+        Ok(_) => String::new(),
         Err(why) => why.to_string(),
     }
 }
@@ -254,7 +254,8 @@ fn changes_take_the_difference() {
     for (ports, want) in [
         (json!([{}]), ""),
         (json!([{}, {}]), "services=1,services.nodeports=2"),
-        (json!([]), "services=1,services.nodeports=0"),
+        // Whoever counts anew finds out that there is room again.
+        (json!([]), ""),
         (
             json!([{}, {}, {}]),
             "exceeded quota: q, requested: services.nodeports=2, used: services.nodeports=1, \
@@ -274,14 +275,157 @@ proptest! {
         let mut admitted = Vec::new();
         for cpu in cpus {
             let pod = pod(&format!("{cpu}m"));
-            if let Ok(Some(used)) = charge(&quota, PODS, &pod, None) {
-                quota["status"]["used"] = to_value(&used);
+            let shares = charge(&[&quota], PODS, &pod, None, &[], &|_| false);
+            if let Ok([share]) = shares.as_deref() {
+                let used = to_value(&share.used);
+                let before = quota["status"]["used"].clone();
+                prop_assert_eq!(give_back(&used, &share.taken), before);
+                quota["status"]["used"] = used;
                 admitted.push(pod);
             }
         }
-        let counted = recount(&quota, admitted.iter().map(|pod| (PODS, pod)));
+        let counted = recount(&quota, &[PODS], admitted.iter().map(|pod| (PODS, pod)));
         prop_assert_eq!(&counted, &effective::of(&quota, &["status", "used"]));
         let hard = effective::of(&quota, &["spec", "hard"]);
         prop_assert!(counted.iter().all(|(name, used)| hard.get(name).is_some_and(|h| used <= h)));
     }
+}
+
+#[test]
+fn what_containers_must_say_comes_before_what_there_is_room_for() {
+    let named = |name: &str, hard: Value, used: Value| {
+        let mut quota = quota(hard, used);
+        quota["metadata"]["name"] = name.into();
+        quota
+    };
+    let full = named("full", json!({ "pods": "1" }), json!({ "pods": "1" }));
+    let strict = named("strict", json!({ "memory": "1" }), json!({ "memory": "0" }));
+    let all = |quotas: &[&Value]| {
+        let shares = charge(quotas, PODS, &pod("1"), None, &[], &|_| false);
+        shares.expect_err("refused").to_string()
+    };
+    let want = "failed quota: strict: must specify memory for: c";
+    assert_eq!(all(&[&full, &strict]), want);
+    assert_eq!(all(&[&strict, &full]), want);
+    assert!(all(&[&full]).starts_with("exceeded quota: full"));
+}
+
+#[test]
+fn a_pod_that_comes_to_be_counted_takes_all_of_its_use() {
+    let mut ending = quota(json!({ "pods": "1" }), json!({ "pods": "0" }));
+    ending["spec"]["scopes"] = json!(["Terminating"]);
+    let before = pod("1");
+    let mut after = before.clone();
+    after["spec"]["activeDeadlineSeconds"] = 5.into();
+    assert!(changes(PODS, "", &after, &before));
+    assert!(!changes(PODS, "", &before, &before));
+    assert!(changes(PODS, "resize", &before, &before));
+    assert_eq!(said(&ending, PODS, &after, Some(&before)), "pods=1");
+    assert_eq!(said(&ending, PODS, &before, Some(&after)), "");
+    ending["spec"]["scopes"] = json!([]);
+    assert_eq!(said(&ending, PODS, &after, Some(&before)), "");
+}
+
+#[test]
+fn events_and_reviews_are_not_counted_and_claims_by_whole_bytes() {
+    let used = |group, plural, object: Value, name: &str| {
+        let kind = Kind { group, plural };
+        let quota = quota(json!({ name: "9" }), json!({ name: "0" }));
+        said(&quota, kind, &object, None)
+    };
+    assert_eq!(used("", "events", json!({}), "count/events"), "");
+    assert_eq!(
+        used(
+            "events.k8s.io",
+            "events",
+            json!({}),
+            "count/events.events.k8s.io"
+        ),
+        ""
+    );
+    let claim = |storage: &str| {
+        json!({ "spec": { "resources": { "requests": {
+        "storage": storage } } } })
+    };
+    assert_eq!(
+        used(
+            "",
+            "persistentvolumeclaims",
+            claim("1500m"),
+            "requests.storage"
+        ),
+        "requests.storage=2"
+    );
+}
+
+#[test]
+fn what_is_limited_needs_a_quota() {
+    let limited = |contains: &[&str], scopes: Value| Limited {
+        plural: "pods".to_owned(),
+        contains: contains.iter().map(|part| (*part).to_owned()).collect(),
+        scopes: scopes.as_array().cloned().unwrap_or_default(),
+        ..Limited::default()
+    };
+    let classes = json!([{ "scopeName": "PriorityClass", "operator": "In", "values": ["high"] }]);
+    let cpu = quota(
+        json!({ "requests.cpu": "9" }),
+        json!({ "requests.cpu": "0" }),
+    );
+    let mut of_class = quota(json!({ "pods": "9" }), json!({ "pods": "0" }));
+    of_class["spec"]["scopeSelector"] = json!({ "matchExpressions": classes });
+    let mut high = pod("1");
+    high["spec"]["priorityClassName"] = "high".into();
+    let plain = pod("1");
+    for (rule, quotas, pod, want) in [
+        (
+            limited(&["cpu"], json!([])),
+            vec![],
+            &plain,
+            "insufficient quota to consume: cpu,limits.cpu,requests.cpu",
+        ),
+        (
+            limited(&["requests.cpu"], json!([])),
+            vec![&cpu],
+            &plain,
+            "",
+        ),
+        (
+            limited(&["limits"], json!([])),
+            vec![&cpu],
+            &plain,
+            "insufficient quota to consume: limits.cpu",
+        ),
+        (limited(&["memory"], json!([])), vec![], &plain, ""),
+        (limited(&[], classes.clone()), vec![], &plain, ""),
+        (
+            limited(&[], classes.clone()),
+            vec![],
+            &high,
+            "insufficient quota to match these scopes: [{PriorityClass In [high]}]",
+        ),
+        (limited(&[], classes.clone()), vec![&of_class], &high, ""),
+        (
+            limited(&[], classes.clone()),
+            vec![&cpu],
+            &high,
+            "insufficient quota to match these scopes: [{PriorityClass In [high]}]",
+        ),
+    ] {
+        let shares = charge(
+            &quotas,
+            PODS,
+            pod,
+            None,
+            std::slice::from_ref(&rule),
+            &|_| false,
+        );
+        let said = shares.err().map(|why| why.to_string()).unwrap_or_default();
+        assert_eq!(said, want, "{rule:?}");
+    }
+    let secrets = Kind {
+        group: "",
+        plural: "secrets",
+    };
+    let rule = limited(&["secrets"], json!([]));
+    assert!(charge(&[], secrets, &json!({}), None, &[rule], &|_| false).is_ok());
 }

@@ -22,12 +22,63 @@ pub fn count_name(kind: Kind<'_>) -> String {
     }
 }
 
-/// Whether a change of an object of this kind can change what it uses. Of other kinds only their
-/// number is limited.
-pub fn evaluates(kind: Kind<'_>) -> bool {
-    ["pods", "services", "persistentvolumeclaims"]
-        .into_iter()
-        .any(|plural| kind.is(plural))
+/// Whether a change of an object (of a `subresource`) can take more of a quota. Of most kinds only
+/// the number is limited, which no change changes.
+pub fn changes(kind: Kind<'_>, subresource: &str, new: &Value, old: &Value) -> bool {
+    match (kind.group, kind.plural, subresource) {
+        ("", "services" | "persistentvolumeclaims", "") | ("", "pods", "resize") => true,
+        // Of a pod that is there only its scope can change otherwise.
+        ("", "pods", "") => is_terminating(new) != is_terminating(old),
+        // What the claim is being grown to.
+        ("", "persistentvolumeclaims", "status") => allocated(new) != allocated(old),
+        _ => false,
+    }
+}
+
+/// Whether the pod is to end by itself.
+pub(super) fn is_terminating(pod: &Value) -> bool {
+    meta::at(pod, &["spec", "activeDeadlineSeconds"])
+        .and_then(Value::as_i64)
+        .is_some_and(|seconds| seconds >= 0)
+}
+
+fn whole(amount: Quantity) -> Quantity {
+    Quantity::from_units(amount.value(), amount.format())
+}
+
+fn allocated(claim: &Value) -> Option<Quantity> {
+    effective::of(claim, &["status", "allocatedResources"]).remove("storage")
+}
+
+/// Kinds that no quota counts: those that are never stored, and events.
+fn is_ignored(kind: Kind<'_>) -> bool {
+    matches!(
+        (kind.group, kind.plural),
+        ("", "bindings" | "componentstatuses" | "events")
+            | ("events.k8s.io", "events")
+            | ("authentication.k8s.io" | "authorization.k8s.io", _)
+    )
+}
+
+/// Whether objects of this kind can come to use less than they did.
+pub fn varies(kind: Kind<'_>) -> bool {
+    let plurals = ["pods", "services", "persistentvolumeclaims"];
+    plurals.into_iter().any(|plural| kind.is(plural))
+}
+
+/// What an object uses, and for pods as what: one that is to end by itself, or one that is not, so
+/// that becoming the other is to use less of something.
+pub fn standing(kind: Kind<'_>, object: &Value) -> Resources {
+    let mut used = of_object(kind, object);
+    if kind.is("pods") {
+        let scope = if is_terminating(object) {
+            "Terminating"
+        } else {
+            "NotTerminating"
+        };
+        used.insert(scope.to_owned(), some(1));
+    }
+    used
 }
 
 /// Whether the pod uses nothing but its place in the store any more.
@@ -40,6 +91,9 @@ pub fn is_over(pod: &Value) -> bool {
 
 /// Whether the kind uses the resource of this name, which a quota limits.
 pub(super) fn concerns(kind: Kind<'_>, name: &str) -> bool {
+    if is_ignored(kind) {
+        return false;
+    }
     if let Some(counted) = name.strip_prefix("count/") {
         return match counted.split_once('.') {
             Some((plural, group)) => kind.plural == plural && kind.group == group,
@@ -173,10 +227,9 @@ fn of_claim(claim: &Value) -> Resources {
     add("persistentvolumeclaims", some(1));
     let requests = effective::of(claim, &["spec", "resources", "requests"]);
     if let Some(storage) = requests.get("storage") {
-        // What is being shrunk counts in full until it has shrunk.
-        let allocated = effective::of(claim, &["status", "allocatedResources"]);
-        let allocated = allocated.get("storage").filter(|all| *all > storage);
-        add("requests.storage", *allocated.unwrap_or(storage));
+        // What is being shrunk counts in full until it has shrunk, and parts of bytes as bytes.
+        let allocated = allocated(claim).filter(|all| all > storage);
+        add("requests.storage", whole(allocated.unwrap_or(*storage)));
     }
     used
 }

@@ -1,21 +1,21 @@
 //! The admission chain: which plugins there are, which of them run, and how they are set up.
 
+mod configuration;
+
 use crate::arguments::admission::AdmissionArguments;
 use admission::{
     AlwaysPullImages, Certificates, Chain, DefaultIngressClass, DefaultStorageClass,
     DefaultTolerationSeconds, ExtendedResourceToleration, LimitRanger, NamespaceLifecycle,
     NodeRestriction, PersistentVolumeClaimResize, Plugin, PodSecurity, PodSecurityConfig,
     PodSecurityPolicy, Priority, ResourceQuota, RuntimeClass, ServiceAccount, ServiceAddresses,
-    StorageObjectInUseProtection,
+    StorageObjectInUseProtection, TaintNodesByCondition,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use api_server::authorization::Authorizer;
 use api_server::live_authorizers::{EscalationCheck, StoredRoles};
 use api_server::metrics::PodSecurityCounts;
-use model::decode::{Format, decode};
-use model::{Value, meta};
+use configuration::Configuration;
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Names that the plugins of [`Certificates`] go by; they run as one.
@@ -23,12 +23,6 @@ const CERTIFICATES: [&str; 3] = [
     "CertificateApproval",
     "CertificateSigning",
     "CertificateSubjectRestriction",
-];
-/// Versions of `AdmissionConfiguration`.
-const VERSIONS: [&str; 3] = [
-    "apiserver.config.k8s.io/v1",
-    "apiserver.k8s.io/v1alpha1",
-    "apiserver.config.k8s.io/v1alpha1",
 ];
 
 /// What the plugins work with.
@@ -64,11 +58,11 @@ enum Runs {
 ///
 /// Names of plugins that there are not, and a configuration that cannot be used.
 pub(super) fn chain(parts: &Parts<'_>) -> Result<Chain> {
-    let security = match &parts.arguments.config {
-        Some(file) => configured(file)?,
-        None => None,
+    let configured = match &parts.arguments.config {
+        Some(file) => Configuration::read(file)?,
+        None => Configuration::default(),
     };
-    let security = security.unwrap_or_else(|| {
+    let security = configured.security.unwrap_or_else(|| {
         PodSecurityConfig::enforcing(parts.arguments.pod_security_default.level())
     });
     let asked: Arc<dyn rbac::Authorizer> = parts.authorizer.clone();
@@ -80,7 +74,11 @@ pub(super) fn chain(parts: &Parts<'_>) -> Result<Chain> {
         ),
         step(Runs::ByDefault, Box::new(LimitRanger)),
         step(Runs::ByDefault, Box::new(ServiceAccount)),
-        step(Runs::ByDefault, Box::new(NodeRestriction)),
+        step(
+            Runs::ByDefault,
+            Box::new(NodeRestriction::new(asked.clone())),
+        ),
+        step(Runs::ByDefault, Box::new(TaintNodesByCondition)),
         step(Runs::IfAsked, Box::new(AlwaysPullImages)),
         step(
             Runs::ByDefault,
@@ -110,7 +108,10 @@ pub(super) fn chain(parts: &Parts<'_>) -> Result<Chain> {
                 authorizer: parts.authorizer.clone(),
             }),
         ),
-        step(Runs::ByDefault, Box::new(ResourceQuota)),
+        step(
+            Runs::ByDefault,
+            Box::new(ResourceQuota::new(configured.quota.unwrap_or_default())),
+        ),
     ];
     check_names(parts.arguments, &steps)?;
     let says = |names: &[String], step: &Step| names.iter().any(|n| n == step.plugin.name());
@@ -153,47 +154,4 @@ fn check_names(arguments: &AdmissionArguments, steps: &[Step]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// What the file says of `PodSecurity`, if it does.
-fn configured(file: &Path) -> Result<Option<PodSecurityConfig>> {
-    let shown = file.display().to_string();
-    let whole = read(file)?;
-    if meta::text(&whole, &["kind"]) != "AdmissionConfiguration"
-        || !VERSIONS.contains(&meta::text(&whole, &["apiVersion"]))
-    {
-        bail!("{shown}: not an AdmissionConfiguration of {}", VERSIONS[0]);
-    }
-    let mut found = None;
-    for plugin in meta::list(&whole, &["plugins"]) {
-        let name = meta::text(plugin, &["name"]);
-        if name != "PodSecurity" {
-            bail!("{shown}: no configuration of plugin {name:?} is known, only of PodSecurity");
-        }
-        if found.is_some() {
-            bail!("{shown}: {name} is configured twice");
-        }
-        let path = meta::text(plugin, &["path"]);
-        let own = plugin.get("configuration").filter(|own| !own.is_null());
-        let (config, place) = match own {
-            Some(own) => (own.clone(), shown.clone()),
-            None if path.is_empty() => continue,
-            None => {
-                let path = file.parent().unwrap_or(Path::new("")).join(path);
-                (read(&path)?, path.display().to_string())
-            }
-        };
-        found = Some(PodSecurityConfig::from_value(&config).context(place)?);
-    }
-    Ok(found)
-}
-
-fn read(file: &Path) -> Result<Value> {
-    let shown = file.display();
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {shown}"))?;
-    let decoded = decode(&bytes, Format::Yaml).with_context(|| shown.to_string())?;
-    match decoded.strict_errors.first() {
-        Some(error) => bail!("{shown}: {error}"),
-        None => Ok(decoded.value),
-    }
 }

@@ -19,10 +19,16 @@ pub enum Referent {
 /// The objects of the pod's namespace that it refers to, by kind and name. A mirror pod refers to
 /// nothing: a node makes those itself, and must not give itself access that way.
 pub fn of_pod(pod: &Value) -> BTreeSet<(Referent, String)> {
-    let mut all = BTreeSet::new();
     if is_mirror(pod) {
-        return all;
+        BTreeSet::new()
+    } else {
+        named_by(pod)
     }
+}
+
+/// The objects of the pod's namespace that it names, mirror pod or not.
+pub fn named_by(pod: &Value) -> BTreeSet<(Referent, String)> {
+    let mut all = BTreeSet::new();
     let mut add = |kind: Referent, name: &str| {
         if !name.is_empty() {
             all.insert((kind, name.to_owned()));

@@ -3,6 +3,9 @@
 //!
 //! The Node authorizer decides by name; this looks at the objects.
 
+#[path = "audience.rs"]
+mod audience;
+
 use super::{LEASE_NAMESPACE, node_name, references};
 use model::go::quoted;
 use model::status::Status;
@@ -55,12 +58,20 @@ pub struct Write<'a> {
     pub old: Option<&'a Value>,
 }
 
-/// The objects that decisions look up.
+/// The objects that decisions look up, and the right to tokens.
 pub trait Objects {
     /// A pod.
     fn pod(&self, namespace: &str, name: &str) -> Option<Arc<Value>>;
     /// A node.
     fn node(&self, name: &str) -> Option<Arc<Value>>;
+    /// A claim of a volume.
+    fn claim(&self, namespace: &str, name: &str) -> Option<Arc<Value>>;
+    /// A volume.
+    fn volume(&self, name: &str) -> Option<Arc<Value>>;
+    /// A CSI driver.
+    fn driver(&self, name: &str) -> Option<Arc<Value>>;
+    /// Whether the writer has been given the right to tokens of the account for that audience.
+    fn may_request_audience(&self, write: &Write<'_>, audience: &str) -> bool;
 }
 
 type Answer = Result<(), Refusal>;
@@ -284,16 +295,18 @@ fn create_pod(node: &str, pod: &Value, objects: &dyn Objects) -> Answer {
 
 /// A pod that a node makes must not give the node access to anything.
 fn refers_to_nothing(node: &str, pod: &Value) -> Answer {
-    let mut unmarked = pod.clone();
-    meta::remove(&mut unmarked, &["metadata", "annotations"]);
-    let kinds: BTreeSet<_> = references::of_pod(&unmarked)
+    let kinds: BTreeSet<_> = references::named_by(pod)
         .into_iter()
         .map(|(kind, _)| kind)
         .collect();
-    let projects_trust_bundle = meta::list(pod, &["spec", "volumes"])
-        .iter()
+    let volumes = || meta::list(pod, &["spec", "volumes"]).iter();
+    let projects_trust_bundle = volumes()
         .flat_map(|volume| meta::list(volume, &["projected", "sources"]))
         .any(|source| meta::at(source, &["clusterTrustBundle"]).is_some());
+    // Claims that a pod makes for itself (`ephemeral`) are its own.
+    let names_claim = || {
+        volumes().any(|volume| meta::at(volume, &["persistentVolumeClaim"]).is_some_and(is_there))
+    };
     let forbidden = [
         (super::Referent::ServiceAccount, "a service account"),
         (super::Referent::Secret, "secrets"),
@@ -303,15 +316,19 @@ fn refers_to_nothing(node: &str, pod: &Value) -> Answer {
     .find(|(kind, _)| kinds.contains(kind))
     .map(|(_, what)| what)
     .or_else(|| projects_trust_bundle.then_some("clustertrustbundles"))
+    .or_else(|| names_claim().then_some("persistentvolumeclaims"))
     .or_else(|| {
-        kinds
-            .contains(&super::Referent::Claim)
-            .then_some("persistentvolumeclaims")
+        let claims = meta::list(pod, &["spec", "resourceClaims"]);
+        (!claims.is_empty()).then_some("resourceclaims")
     });
     match forbidden {
         None => Ok(()),
         Some(what) => Err(format!("node {node} can not create pods that reference {what}").into()),
     }
+}
+
+fn is_there(value: &Value) -> bool {
+    !value.is_null()
 }
 
 fn pod_status(node: &str, write: &Write<'_>) -> Answer {
@@ -374,6 +391,10 @@ fn own_node(node: &str, write: &Write<'_>) -> Answer {
             let taints = |node| meta::list(node, &["spec", "taints"]);
             if taints(old) != taints(write.object) {
                 return Err(format!("node {name} is not allowed to modify taints").into());
+            }
+            let owners = |node| meta::list(node, &["metadata", "ownerReferences"]);
+            if owners(old) != owners(write.object) {
+                return Err(format!("node {name} is not allowed to modify ownerReferences").into());
             }
             let labels = forbidden_labels(write.object, old);
             if labels.is_empty() {
@@ -481,7 +502,26 @@ fn token(node: &str, write: &Write<'_>, objects: &dyn Objects) -> Answer {
     if meta::text(&pod, &["spec", "nodeName"]) != node {
         return Err("node requested token bound to a pod scheduled on a different node".into());
     }
-    Ok(())
+    let audience = match meta::list(write.object, &["spec", "audiences"]) {
+        [] => "",
+        [one] => one.as_str().unwrap_or_default(),
+        _ => return Err("node may only request 0 or 1 audiences".into()),
+    };
+    match audience::wanted(&pod, audience, objects) {
+        Ok(true) => return Ok(()),
+        _ if objects.may_request_audience(write, audience) => return Ok(()),
+        Ok(false) => {}
+        Err(why) => {
+            return Err(format!("error validating audience {}: {why}", quoted(audience)).into());
+        }
+    }
+    Err(format!(
+        "audience {} not found in pod spec volume, {} is not authorized to request tokens for this \
+         audience",
+        quoted(audience),
+        write.user.name
+    )
+    .into())
 }
 
 #[cfg(test)]

@@ -13,7 +13,13 @@ impl Objects for Cluster {
         };
         Some(Arc::new(json!({
             "metadata": {"name": name, "uid": "pod-uid"},
-            "spec": {"nodeName": node},
+            "spec": {"nodeName": node, "volumes": [
+                {"name": "v", "projected": {"sources": [
+                    {"serviceAccountToken": {"path": "t"}},
+                    {"serviceAccountToken": {"path": "u", "audience": "vault"}},
+                ]}},
+                {"name": "w", "persistentVolumeClaim": {"claimName": "claim"}},
+            ]},
         })))
     }
 
@@ -21,6 +27,23 @@ impl Objects for Cluster {
         Some(Arc::new(
             json!({"metadata": {"name": name, "uid": "node-uid"}}),
         ))
+    }
+
+    fn claim(&self, _: &str, name: &str) -> Option<Arc<Value>> {
+        (name == "claim").then(|| Arc::new(json!({"spec": {"volumeName": "pv"}})))
+    }
+
+    fn volume(&self, name: &str) -> Option<Arc<Value>> {
+        (name == "pv").then(|| Arc::new(json!({"spec": {"csi": {"driver": "csi.example"}}})))
+    }
+
+    fn driver(&self, name: &str) -> Option<Arc<Value>> {
+        let requests = json!([{"audience": "by-driver"}]);
+        (name == "csi.example").then(|| Arc::new(json!({"spec": {"tokenRequests": requests}})))
+    }
+
+    fn may_request_audience(&self, _: &Write<'_>, audience: &str) -> bool {
+        audience == "granted"
     }
 }
 
@@ -154,6 +177,15 @@ fn mirror_pods() {
         (
             set(|p| p["spec"]["volumes"] = json!([{"persistentVolumeClaim": {"claimName": "s"}}])),
             "node \"a\" can not create pods that reference persistentvolumeclaims",
+        ),
+        // A claim that the pod makes for itself is its own.
+        (
+            set(|p| p["spec"]["volumes"] = json!([{"name": "v", "ephemeral": {}}])),
+            "",
+        ),
+        (
+            set(|p| p["spec"]["resourceClaims"] = json!([{"name": "c"}])),
+            "node \"a\" can not create pods that reference resourceclaims",
         ),
     ] {
         let case = case(Operation::Create, "pods", "", pod);
@@ -312,6 +344,30 @@ fn tokens() {
     );
     assert_eq!(ask(pod("none", "pod-uid")), "pod \"none\" not found");
     assert_eq!(ask(pod("mine", "pod-uid")), "");
+}
+
+#[test]
+fn tokens_are_for_audiences_that_the_pod_asks_for() {
+    for (audiences, want) in [
+        (json!([]), ""),
+        (json!(["vault"]), ""),
+        (json!(["by-driver"]), ""),
+        (json!(["granted"]), ""),
+        (
+            json!(["other"]),
+            "audience \"other\" not found in pod spec volume, system:node:a is not authorized to \
+             request tokens for this audience",
+        ),
+        (
+            json!(["vault", "by-driver"]),
+            "node may only request 0 or 1 audiences",
+        ),
+    ] {
+        let bound = json!({"apiVersion": "v1", "kind": "Pod", "name": "mine", "uid": "pod-uid"});
+        let object = json!({"spec": {"boundObjectRef": bound, "audiences": audiences}});
+        let case = case(Operation::Create, "serviceaccounts/token", "robot", object);
+        assert_eq!(case.run(&node_a()), want, "{audiences}");
+    }
 }
 
 #[test]

@@ -106,11 +106,8 @@ fn limit_names(limit: &Value, kind: &str, at: &At<'_>, errors: &mut ErrorList) {
             let for_container = matches!(kind, "Container" | "Pod");
             if for_container && !name.contains('/') && !resources::is_standard_for_containers(name)
             {
-                errors.invalid(
-                    &at,
-                    name.as_str(),
-                    "must be a standard resource for containers",
-                );
+                let why = "must be a standard resource for containers";
+                resources::invalid_name(name, why, &at, errors);
             }
         }
     }

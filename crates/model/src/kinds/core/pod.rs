@@ -66,8 +66,33 @@ fn drop_disabled(pod: &mut Value) {
     let Some(spec) = pod.get_mut("spec").and_then(Value::as_object_mut) else {
         return;
     };
-    for volume in fill::maps(spec, "volumes") {
-        volume.remove("image");
+    drop_image_volumes(spec);
+}
+
+/// Volumes of images go, and with them what mounts them.
+fn drop_image_volumes(spec: &mut Map) {
+    let Some(volumes) = spec.get_mut("volumes").and_then(Value::as_array_mut) else {
+        return;
+    };
+    let mut names: Vec<Value> = Vec::new();
+    volumes.retain(|volume| {
+        let is_image = volume.get("image").is_some_and(|image| !image.is_null());
+        if is_image {
+            names.extend(volume.get("name").cloned());
+        }
+        !is_image
+    });
+    if names.is_empty() {
+        return;
+    }
+    for list in ["initContainers", "containers", "ephemeralContainers"] {
+        for container in fill::maps(spec, list) {
+            let mounts = container.get_mut("volumeMounts");
+            if let Some(mounts) = mounts.and_then(Value::as_array_mut) {
+                let stays = |mount: &Value| mount.get("name").is_none_or(|n| !names.contains(n));
+                mounts.retain(stays);
+            }
+        }
     }
 }
 

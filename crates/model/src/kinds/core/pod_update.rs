@@ -256,7 +256,7 @@ pub(crate) fn validate_resize(pod: &Value, old_pod: &Value, errors: &mut ErrorLi
     if pod_qos::class(pod) != pod_qos::class(old_pod) {
         errors.invalid(
             &at,
-            pod_qos::class(pod).as_str(),
+            pod_qos::class(old_pod).as_str(),
             "Pod QOS Class may not change as a result of resizing",
         );
     }

@@ -46,7 +46,7 @@ fn amounts(holder: &Value, key: &str, at: &At<'_>, errors: &mut ErrorList) {
         let at = list_at.key(name);
         resources::validate_name(name, &at, errors);
         if !name.contains('/') && !is_quota_resource(name) {
-            errors.invalid(&at, name.as_str(), "must be a standard resource for quota");
+            resources::invalid_name(name, "must be a standard resource for quota", &at, errors);
         }
         resources::validate_amount(name, amount, &at, errors);
     }
@@ -136,7 +136,7 @@ fn scope_selector(spec: &Value, selector: &Value, at: &At<'_>, errors: &mut Erro
             errors.invalid(
                 &at.child("operator"),
                 operator,
-                "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, \
+                "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, \
                  ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, \
                  ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
             );
@@ -145,7 +145,7 @@ fn scope_selector(spec: &Value, selector: &Value, at: &At<'_>, errors: &mut Erro
         match operator {
             "In" | "NotIn" if values.is_empty() => errors.required(
                 &at.child("values"),
-                "must be atleast one value when `operator` is 'In' or 'NotIn' for scope selector",
+                "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
             ),
             "Exists" | "DoesNotExist" if !values.is_empty() => errors.invalid(
                 &at.child("values"),
@@ -217,15 +217,15 @@ mod tests {
             (
                 json!({"hard": {"storage": "1"}}),
                 vec![
-                    "spec.hard[storage]: Invalid value: \"storage\": must be a standard resource \
+                    "spec.hard[storage]: Invalid value: storage: must be a standard resource \
                       for quota",
                 ],
             ),
             (
                 json!({"hard": {"x": "1"}}),
                 vec![
-                    "spec.hard[x]: Invalid value: \"x\": must be a standard resource type or",
-                    "spec.hard[x]: Invalid value: \"x\": must be a standard resource for quota",
+                    "spec.hard[x]: Invalid value: x: must be a standard resource type or",
+                    "spec.hard[x]: Invalid value: x: must be a standard resource for quota",
                 ],
             ),
             (
@@ -260,7 +260,9 @@ mod tests {
             (
                 json!({"hard": {"pods": "1"}, "scopeSelector": {"matchExpressions":
                 [{"scopeName": "PriorityClass", "operator": "In"}]}}),
-                vec!["spec.scopeSelector.matchExpressions.values: Required value: must be atleast"],
+                vec![
+                    "spec.scopeSelector.matchExpressions.values: Required value: must be at least",
+                ],
             ),
         ];
         for (spec, want) in cases {

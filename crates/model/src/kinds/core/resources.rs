@@ -79,17 +79,21 @@ pub fn is_standard_for_containers(name: &str) -> bool {
     matches!(name, "cpu" | "memory" | "ephemeral-storage") || is_huge_page(name)
 }
 
+/// Reports what is wrong with the name of a resource, which upstream shows without quotes.
+pub fn invalid_name(name: &str, why: &str, at: &At<'_>, errors: &mut ErrorList) {
+    errors.push(FieldError::invalid_name(&at.path(), name, why));
+}
+
 /// Reports a name that no resource can have.
 pub fn validate_name(name: &str, at: &At<'_>, errors: &mut ErrorList) {
     let messages = names::qualified_name(name);
     if !messages.is_empty() {
-        errors.invalid_each(at, name, messages);
+        for message in messages {
+            invalid_name(name, &message, at, errors);
+        }
     } else if !name.contains('/') && !is_standard(name) {
-        errors.invalid(
-            at,
-            name,
-            "must be a standard resource type or fully qualified",
-        );
+        let why = "must be a standard resource type or fully qualified";
+        invalid_name(name, why, at, errors);
     }
 }
 
@@ -98,10 +102,16 @@ pub fn validate_container_name(name: &str, at: &At<'_>, errors: &mut ErrorList) 
     validate_name(name, at, errors);
     if !name.contains('/') {
         if !is_standard_for_containers(name) {
-            errors.invalid(at, name, "must be a standard resource for containers");
+            invalid_name(
+                name,
+                "must be a standard resource for containers",
+                at,
+                errors,
+            );
         }
     } else if !is_native(name) && !is_extended(name) {
-        errors.invalid(at, name, "doesn't follow extended resource name standard");
+        let why = "doesn't follow extended resource name standard";
+        invalid_name(name, why, at, errors);
     }
 }
 

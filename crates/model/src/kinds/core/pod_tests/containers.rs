@@ -355,9 +355,9 @@ fn requests_and_limits() {
         (
             vec![(c("/resources/requests"), json!({"gpu": "1"}))],
             vec![
-                "spec.containers[0].resources.requests[gpu]: Invalid value: \"gpu\": must be a \
+                "spec.containers[0].resources.requests[gpu]: Invalid value: gpu: must be a \
                   standard resource type or fully qualified",
-                "spec.containers[0].resources.requests[gpu]: Invalid value: \"gpu\": must be a \
+                "spec.containers[0].resources.requests[gpu]: Invalid value: gpu: must be a \
                   standard resource for containers",
             ],
         ),

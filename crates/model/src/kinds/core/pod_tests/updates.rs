@@ -77,7 +77,7 @@ fn subresources_change_only_their_part() {
             "resize"
         ),
         [
-            "spec: Invalid value: \"Burstable\": Pod QOS Class may not change as a result of resizing"
+            "spec: Invalid value: \"BestEffort\": Pod QOS Class may not change as a result of resizing"
         ]
     );
     let image = update(&[(c("/image"), json!("other"))], "resize");
