@@ -1,6 +1,6 @@
 //! Carrying out a decision, beside the loop that makes the next one.
 
-use crate::requests::{Making, Reason, Requests};
+use crate::requests::{Making, Requests};
 use model::Value;
 use model::status::Status;
 use scheduling::{Plugin, PodKey};
@@ -40,17 +40,15 @@ pub(crate) enum Done {
     NotExplained { key: PodKey, status: Status },
 }
 
-/// Why a pod has no node, and what is done about it.
+/// What is done about a pod that has no node.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub(crate) reason: Reason,
-    pub(crate) message: String,
-    /// Whose word can change; none if the pod is to be tried again soon.
-    pub(crate) refused_by: BTreeSet<Plugin>,
-    /// The node that it waits for, if that is to be written; `""` is none.
-    pub(crate) nominated: Option<String>,
+    /// What is to be written into its status.
+    pub(crate) status: Option<Value>,
     /// Who has to go.
     pub(crate) making: Option<Making>,
+    /// Whose word can change; none if the pod is to be tried again soon.
+    pub(crate) refused_by: BTreeSet<Plugin>,
 }
 
 /// Gives a pod its node.
@@ -75,17 +73,27 @@ pub(crate) async fn bind(
 /// Tells a pod why it has no node, and makes room for it.
 pub(crate) async fn explain(requests: Arc<Requests>, pod: Value, failure: Failure) -> Done {
     let key = PodKey::of(&pod);
-    let nominated = failure.nominated.as_deref();
-    let told = requests.explain(&pod, failure.reason, &failure.message, nominated);
-    let mut result = told.await;
-    if let (Ok(()), Some(making)) = (&result, &failure.making) {
-        result = requests.make_room(&pod, making).await;
-    }
-    match result {
+    match told(&requests, &pod, &key, failure.status, failure.making).await {
         Ok(()) => Done::Explained {
             key,
             refused_by: failure.refused_by,
         },
         Err(status) => Done::NotExplained { key, status },
+    }
+}
+
+async fn told(
+    requests: &Requests,
+    pod: &Value,
+    key: &PodKey,
+    status: Option<Value>,
+    making: Option<Making>,
+) -> Result<(), Status> {
+    if let Some(status) = status {
+        requests.patch_status(key, status).await?;
+    }
+    match making {
+        Some(making) => requests.make_room(pod, &making).await,
+        None => Ok(()),
     }
 }

@@ -19,8 +19,10 @@ use cluster_api::{Cluster, Pause, Update};
 use cluster_state::State;
 use futures::StreamExt;
 use metrics::{Outcome, Sizes};
+use model::Value;
 use requests::{Making, Reason, Requests};
-use scheduling::{Diagnosis, PodInfo, PodKey};
+use scheduling::{Diagnosis, Plugin, PodInfo, PodKey};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -57,7 +59,10 @@ pub async fn run(cluster: Arc<dyn Cluster>, settings: Settings) {
         running: JoinSet::new(),
         start: Instant::now(),
     };
-    tokio::join!(scheduler.run(cluster, settings.pause), recording);
+    // Ends with this future.
+    let mut beside = JoinSet::new();
+    beside.spawn(recording);
+    scheduler.run(cluster, settings.pause).await;
 }
 
 struct Scheduler {
@@ -128,9 +133,7 @@ impl Scheduler {
             return;
         }
         let started = Instant::now();
-        let requests = Arc::clone(&self.requests);
-        let decision = self.state.engine.schedule(&info);
-        match decision {
+        match self.state.engine.schedule(&info) {
             Ok(placement) => {
                 self.metrics.decided(started.elapsed());
                 let first = self.state.first_tried(&info.key).unwrap_or(now);
@@ -140,6 +143,7 @@ impl Scheduler {
                     since_first: Duration::from_millis(now.saturating_sub(first)),
                 };
                 self.state.assume(info, &placement.node);
+                let requests = Arc::clone(&self.requests);
                 self.running
                     .spawn(carry_out::bind(requests, pod, placement.node, attempt));
             }
@@ -148,16 +152,35 @@ impl Scheduler {
                 self.metrics.decided(started.elapsed());
                 self.metrics
                     .attempt(Outcome::Unschedulable, started.elapsed());
+                let (reason, message) = (Reason::Unschedulable, diagnosis.message());
                 let failure = Failure {
-                    reason: Reason::Unschedulable,
-                    message: diagnosis.message(),
-                    refused_by: diagnosis.plugins(),
-                    nominated,
+                    status: requests::unplaced(&pod, reason, &message, nominated.as_deref()),
                     making,
+                    refused_by: diagnosis.plugins(),
                 };
-                self.running
-                    .spawn(carry_out::explain(requests, pod, failure));
+                self.explain(pod, &message, failure, now);
             }
+        }
+    }
+
+    /// Tells why a pod has no node, and does about it what is to be done.
+    fn explain(&mut self, pod: Value, message: &str, failure: Failure, now: u64) {
+        self.requests.complain(&pod, message);
+        if failure.status.is_none() && failure.making.is_none() {
+            self.put_back(&PodKey::of(&pod), failure.refused_by, now);
+            return;
+        }
+        let requests = Arc::clone(&self.requests);
+        self.running
+            .spawn(carry_out::explain(requests, pod, failure));
+    }
+
+    /// The pod waits for those who refused it to change their word; if nobody did, for some time.
+    fn put_back(&mut self, key: &PodKey, refused_by: BTreeSet<Plugin>, now: u64) {
+        if refused_by.is_empty() {
+            self.state.queue.fail(key, now);
+        } else {
+            self.state.queue.park(key, refused_by, now);
         }
     }
 
@@ -222,26 +245,17 @@ impl Scheduler {
                 self.state.unassume(&key, now);
                 let message = format!("running Bind plugin \"DefaultBinder\": {}", status.message);
                 // Gone, or bound by somebody else: only its event is left to tell.
-                if !self.state.is_waiting(&key) || status.is_not_found() || status.is_conflict() {
-                    self.requests.complain(&pod, &message);
-                    self.state.queue.fail(&key, now);
-                    return;
-                }
+                let is_lost =
+                    !self.state.is_waiting(&key) || status.is_not_found() || status.is_conflict();
+                let written = requests::unplaced(&pod, Reason::SchedulerError, &message, Some(""));
                 let failure = Failure {
-                    reason: Reason::SchedulerError,
-                    message,
-                    refused_by: Default::default(),
-                    nominated: Some(String::new()),
+                    status: written.filter(|_| !is_lost),
                     making: None,
+                    refused_by: BTreeSet::new(),
                 };
-                let requests = Arc::clone(&self.requests);
-                self.running
-                    .spawn(carry_out::explain(requests, *pod, failure));
+                self.explain(*pod, &message, failure, now);
             }
-            Done::Explained { key, refused_by } if refused_by.is_empty() => {
-                self.state.queue.fail(&key, now);
-            }
-            Done::Explained { key, refused_by } => self.state.queue.park(&key, refused_by, now),
+            Done::Explained { key, refused_by } => self.put_back(&key, refused_by, now),
             Done::NotExplained { key, status } => {
                 tracing::warn!(%status, pod = key.name, namespace = key.namespace, "will try again");
                 self.state.queue.fail(&key, now);

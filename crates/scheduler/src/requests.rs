@@ -67,35 +67,7 @@ impl Requests {
         Ok(())
     }
 
-    /// Tells why the pod has no node: as an event, and in its conditions unless it stands there
-    /// already; there also which node it waits for (`""`: none any more).
-    pub(crate) async fn explain(
-        &self,
-        pod: &Value,
-        reason: Reason,
-        why: &str,
-        nominated: Option<&str>,
-    ) -> Result<(), Status> {
-        self.complain(pod, why);
-        let condition = json!({
-            "type": "PodScheduled",
-            "status": "False",
-            "reason": reason.word(),
-            "message": why,
-        });
-        let mut status = changed_condition(pod, condition);
-        let before = meta::text(pod, &["status", "nominatedNodeName"]);
-        if let Some(node) = nominated.filter(|node| *node != before) {
-            let status = status.get_or_insert_with(|| json!({}));
-            meta::set(status, &["nominatedNodeName"], nomination(node));
-        }
-        match status {
-            Some(status) => self.patch_status(&PodKey::of(pod), status).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Tells why the pod has no node as an event only.
+    /// Tells why the pod has no node, as an event.
     pub(crate) fn complain(&self, pod: &Value, why: &str) {
         self.events.tell(Happening {
             regarding: reference(pod),
@@ -171,7 +143,7 @@ impl Requests {
     }
 
     /// Patches a pod's status; a pod that is gone or another one by now needs none.
-    async fn patch_status(&self, pod: &PodKey, status: Value) -> Result<(), Status> {
+    pub(crate) async fn patch_status(&self, pod: &PodKey, status: Value) -> Result<(), Status> {
         let patch = json!({ "metadata": { "uid": pod.uid }, "status": status });
         let resource = ResourceRef::core("pods/status");
         let namespace = Some(pod.namespace.as_str());
@@ -184,6 +156,29 @@ impl Requests {
             _ => Ok(()),
         }
     }
+}
+
+/// The patch of a pod's status that tells why it has no node, and which node it waits for (`""`:
+/// none any more); none if that stands there already.
+pub(crate) fn unplaced(
+    pod: &Value,
+    reason: Reason,
+    why: &str,
+    nominated: Option<&str>,
+) -> Option<Value> {
+    let condition = json!({
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": reason.word(),
+        "message": why,
+    });
+    let mut status = changed_condition(pod, condition);
+    let before = meta::text(pod, &["status", "nominatedNodeName"]);
+    if let Some(node) = nominated.filter(|node| *node != before) {
+        let status = status.get_or_insert_with(|| json!({}));
+        meta::set(status, &["nominatedNodeName"], nomination(node));
+    }
+    status
 }
 
 /// The patch of a pod's status that sets a condition, unless it says the same already. Its time
