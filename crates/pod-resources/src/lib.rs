@@ -10,7 +10,7 @@ mod oom;
 mod qos;
 pub mod quota;
 
-pub use effective::{Resources, limits, requests};
+pub use effective::{Resources, limits, requests, reserved};
 pub use eviction::{Pressure, Rank, Usage, eviction_order};
 pub use oom::{is_critical, oom_score_adj, priority};
 pub use qos::{QosReason, QosVerdict, explain};

@@ -9,7 +9,6 @@ use crate::taint::{self, Toleration};
 use crate::volumes::PodVolumes;
 use model::kinds::core::pod_amounts::{Resources, of_pod_level};
 use model::{Value, meta};
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -122,8 +121,7 @@ impl PodInfo {
             .into_iter()
             .map(|(k, v)| (k.to_owned(), v.to_owned()))
             .collect();
-        let requests = Amounts::of(&pod_resources::requests(pod));
-        let scored = scored(pod, &requests);
+        let requests = pod_resources::reserved(pod, &Resources::new());
         let is_terminating = meta::at(pod, &["metadata", "deletionTimestamp"]).is_some();
         let tolerations = meta::list(pod, &["spec", "tolerations"]);
         Self {
@@ -138,8 +136,8 @@ impl PodInfo {
             is_terminating,
             is_preempted: is_terminating && disrupted(pod),
             is_gated: !meta::list(pod, &["spec", "schedulingGates"]).is_empty(),
-            requests,
-            scored,
+            scored: scored(pod, &requests),
+            requests: Amounts::of(&requests),
             ports: ports(pod),
             required_nodes: Required::of(pod),
             preferred_nodes: node_selector::preferred(pod),
@@ -199,51 +197,16 @@ fn disrupted(pod: &Value) -> bool {
 
 /// Milli-CPUs and bytes of memory, with something for containers that do not say. Where the pod
 /// itself says what it needs, only for what nobody does.
-fn scored(pod: &Value, requests: &Amounts) -> (i64, i64) {
+fn scored(pod: &Value, requests: &Resources) -> (i64, i64) {
     let own = pod.get("spec").map(|spec| of_pod_level(spec, "requests"));
-    let said = match own {
-        Some(own) if !own.is_empty() => pod_resources::requests(pod),
-        _ => Resources::new(),
-    };
-    let lists = ["initContainers", "containers"];
-    let complete = lists
-        .iter()
-        .flat_map(|list| meta::list(pod, &["spec", list]))
-        .all(|container| {
-            ["cpu", "memory"].iter().all(|name| {
-                said.contains_key(*name)
-                    || meta::at(container, &["resources", "requests", name]).is_some()
-            })
-        });
-    if complete {
-        return (requests.milli_cpu, requests.memory);
-    }
-    let filled = |list: &str| -> Vec<Value> {
-        meta::list(pod, &["spec", list])
-            .iter()
-            .map(|container| {
-                let amount = |name: &str, default: &str| {
-                    meta::at(container, &["resources", "requests", name])
-                        .cloned()
-                        .or_else(|| (!said.contains_key(name)).then(|| default.into()))
-                };
-                json!({
-                    "restartPolicy": meta::text(container, &["restartPolicy"]),
-                    "resources": { "requests": {
-                        "cpu": amount("cpu", DEFAULT_CPU),
-                        "memory": amount("memory", DEFAULT_MEMORY),
-                    } },
-                })
-            })
-            .collect()
-    };
-    let pod = json!({ "spec": {
-        "initContainers": filled("initContainers"),
-        "containers": filled("containers"),
-        "overhead": meta::at(pod, &["spec", "overhead"]),
-        "resources": meta::at(pod, &["spec", "resources"]),
-    } });
-    let filled = Amounts::of(&pod_resources::requests(&pod));
+    let is_said =
+        |name: &str| own.as_ref().is_some_and(|own| !own.is_empty()) && requests.contains_key(name);
+    let missing: Resources = [("cpu", DEFAULT_CPU), ("memory", DEFAULT_MEMORY)]
+        .into_iter()
+        .filter(|(name, _)| !is_said(name))
+        .filter_map(|(name, amount)| Some((name.to_owned(), amount.parse().ok()?)))
+        .collect();
+    let filled = Amounts::of(&pod_resources::reserved(pod, &missing));
     (filled.milli_cpu, filled.memory)
 }
 

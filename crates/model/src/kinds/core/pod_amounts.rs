@@ -37,7 +37,8 @@ pub fn add(sum: &mut Resources, more: &Resources) {
     }
 }
 
-fn max(most: &mut Resources, other: &Resources) {
+/// Raises amounts to those of others where they are more.
+pub fn max(most: &mut Resources, other: &Resources) {
     for (name, amount) in other {
         let entry = most.entry(name.clone()).or_insert(*amount);
         if amount.nanos() > entry.nanos() {
@@ -50,21 +51,32 @@ fn max(most: &mut Resources, other: &Resources) {
 /// `AggregateContainerRequests`: containers and sidecars run together, init containers one after
 /// the other beside the sidecars that were started before them (KEP-753).
 pub fn of_containers(containers: &[Value], init_containers: &[Value], what: &str) -> Resources {
+    together(containers, init_containers, |container| {
+        of(container, &["resources", what])
+    })
+}
+
+/// As `of_containers`, where each container needs what `own` says.
+pub fn together(
+    containers: &[Value],
+    init_containers: &[Value],
+    own: impl Fn(&Value) -> Resources,
+) -> Resources {
     let mut running = Resources::new();
     for container in containers {
-        add(&mut running, &of(container, &["resources", what]));
+        add(&mut running, &own(container));
     }
     let mut sidecars = Resources::new();
     let mut starting = Resources::new();
     for container in init_containers {
-        let own = of(container, &["resources", what]);
-        let mut together = sidecars.clone();
-        add(&mut together, &own);
+        let own = own(container);
+        let mut beside = sidecars.clone();
+        add(&mut beside, &own);
         if text(container, "restartPolicy") == "Always" {
             add(&mut running, &own);
-            sidecars = together.clone();
+            sidecars = beside.clone();
         }
-        max(&mut starting, &together);
+        max(&mut starting, &beside);
     }
     max(&mut running, &starting);
     running
