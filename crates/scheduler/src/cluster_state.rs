@@ -145,7 +145,11 @@ impl State {
         let cluster = &mut self.engine.cluster;
         match source {
             Source::Pods => {}
-            Source::Nodes => cluster.remove_node(name),
+            Source::Nodes => {
+                if let Some(node) = cluster.remove_node(name) {
+                    self.queue.notice(&Event::NodeGone(&node), now);
+                }
+            }
             Source::Budgets => self.engine.remove_budget(namespace, name),
             Source::Namespaces => {
                 cluster.remove_namespace(name);

@@ -168,20 +168,18 @@ impl Cluster {
         }
     }
 
-    /// A node is gone. Its pods are kept apart until they go too or it comes back.
-    pub fn remove_node(&mut self, name: &str) {
-        let Some(id) = self.by_name.get(name).copied() else {
-            return;
-        };
+    /// A node is gone; returns what it was. Its pods are kept apart until they go too or it comes
+    /// back.
+    pub fn remove_node(&mut self, name: &str) -> Option<NodeInfo> {
+        let id = self.id(name)?;
         let pods = self
             .get(id)
             .map(|node| node.pods.clone())
             .unwrap_or_default();
         pods.iter().for_each(|pod| self.detach(pod, id));
         self.count_images(id, -1);
-        if let Some(node) = self.nodes.get_mut(at(id)).and_then(Option::take) {
-            self.topology.leave(id, &node.labels);
-        }
+        let node = self.nodes.get_mut(at(id)).and_then(Option::take)?;
+        self.topology.leave(id, &node.labels);
         self.by_name.remove(name);
         self.arrivals.retain(|known| *known != id);
         self.free.push(id);
@@ -189,6 +187,7 @@ impl Cluster {
         if !pods.is_empty() {
             self.orphans.insert(name.to_owned(), pods);
         }
+        Some(node)
     }
 
     fn count_images(&mut self, id: NodeId, sign: isize) {

@@ -5,6 +5,7 @@ use crate::misfit::Plugin;
 use crate::node::NodeInfo;
 use crate::pod::PodInfo;
 use crate::scope::{NamespaceLabels, Term, selects};
+use crate::spread::Constraint;
 use crate::taint::{self, Taint};
 
 /// A change in the cluster.
@@ -19,6 +20,8 @@ pub enum Event<'a> {
         /// As it is.
         after: &'a NodeInfo,
     },
+    /// A node is gone.
+    NodeGone(&'a NodeInfo),
     /// A pod was given a node.
     PodPlaced(&'a PodInfo),
     /// A pod that has a node changed.
@@ -40,12 +43,15 @@ pub enum Event<'a> {
 pub(crate) fn helps(plugin: Plugin, event: &Event<'_>, pod: &PodInfo) -> bool {
     match event {
         Event::NodeAdded(node) => node_helps(plugin, node, pod),
-        Event::NodeChanged { before, after } => {
-            changes(plugin, before, after, pod) && node_helps(plugin, after, pod)
-        }
+        Event::NodeChanged { before, after } => change_helps(plugin, before, after, pod),
+        // Its domain may have been the one with the fewest pods.
+        Event::NodeGone(node) => plugin == Plugin::PodTopologySpread && has_domains(node, pod),
         Event::PodPlaced(other) => match plugin {
             Plugin::PodTopologySpread => is_counted(pod, other),
-            Plugin::InterPodAffinity => meant(&pod.affinity.required, other),
+            Plugin::InterPodAffinity => {
+                let mut terms = pod.affinity.required.iter();
+                !pod.affinity.required.is_empty() && terms.all(|term| may_mean(term, other))
+            }
             _ => false,
         },
         Event::PodChanged { before, after } => match plugin {
@@ -104,10 +110,7 @@ fn node_helps(plugin: Plugin, node: &NodeInfo, pod: &PodInfo) -> bool {
                 && wants.ephemeral_storage <= has.ephemeral_storage
                 && scalars.iter().all(|(name, n)| *n <= has.scalar(name))
         }
-        Plugin::PodTopologySpread => pod
-            .spread
-            .iter()
-            .any(|constraint| node.labels.contains_key(&*constraint.topology_key)),
+        Plugin::PodTopologySpread => has_domains(node, pod),
         Plugin::NodePorts
         | Plugin::VolumeRestrictions
         | Plugin::NodeVolumeLimits
@@ -117,22 +120,33 @@ fn node_helps(plugin: Plugin, node: &NodeInfo, pod: &PodInfo) -> bool {
     }
 }
 
-/// Whether the plugin looks at what changed.
-fn changes(plugin: Plugin, before: &NodeInfo, after: &NodeInfo, pod: &PodInfo) -> bool {
-    let labels = before.labels != after.labels;
-    let taints = before.taints != after.taints;
+/// Whether a node that the plugin may have refused is now one that would pass it when empty.
+fn change_helps(plugin: Plugin, before: &NodeInfo, after: &NodeInfo, pod: &PodInfo) -> bool {
+    let has_label_changes = before.labels != after.labels;
     match plugin {
-        Plugin::NodeUnschedulable => before.is_unschedulable != after.is_unschedulable,
-        Plugin::NodeName => false,
-        Plugin::TaintToleration => taints,
-        Plugin::NodeAffinity => labels,
-        Plugin::NodeResourcesFit => {
-            after.allowed_pods > before.allowed_pods
-                || frees(&after.allocatable, &before.allocatable, &pod.requests)
+        Plugin::NodeUnschedulable => before.is_unschedulable && !after.is_unschedulable,
+        Plugin::TaintToleration | Plugin::NodeAffinity => {
+            !node_helps(plugin, before, pod) && node_helps(plugin, after, pod)
         }
-        Plugin::PodTopologySpread | Plugin::InterPodAffinity => labels || taints,
-        Plugin::VolumeBinding | Plugin::VolumeZone => labels,
-        Plugin::NodePorts | Plugin::VolumeRestrictions | Plugin::NodeVolumeLimits => false,
+        Plugin::NodeResourcesFit => {
+            let is_more = after.allowed_pods > before.allowed_pods
+                || frees(&after.allocatable, &before.allocatable, &pod.requests);
+            is_more && node_helps(plugin, after, pod)
+        }
+        Plugin::PodTopologySpread => {
+            let is_counted = has_domains(after, pod);
+            let mut keys = hard(pod).map(|constraint| &*constraint.topology_key);
+            is_counted != has_domains(before, pod)
+                || is_counted
+                    && (before.taints != after.taints
+                        || keys.any(|key| before.labels.get(key) != after.labels.get(key)))
+        }
+        // Any of its labels may be what others' terms are about.
+        Plugin::InterPodAffinity | Plugin::VolumeBinding | Plugin::VolumeZone => has_label_changes,
+        Plugin::NodeName
+        | Plugin::NodePorts
+        | Plugin::VolumeRestrictions
+        | Plugin::NodeVolumeLimits => false,
     }
 }
 
@@ -147,21 +161,184 @@ fn frees(more: &Amounts, less: &Amounts, wanted: &Amounts) -> bool {
             .any(|(name, n)| *n > 0 && more.scalar(name) > less.scalar(name))
 }
 
+fn hard(pod: &PodInfo) -> impl Iterator<Item = &Constraint> {
+    pod.spread.iter().filter(|constraint| constraint.is_hard)
+}
+
+/// Whether the node has the keys of all constraints, without which it does not count.
+fn has_domains(node: &NodeInfo, pod: &PodInfo) -> bool {
+    hard(pod).all(|constraint| node.labels.contains_key(&*constraint.topology_key))
+}
+
 fn is_counted(pod: &PodInfo, other: &PodInfo) -> bool {
     pod.key.namespace == other.key.namespace
         && !other.is_terminating
-        && pod
-            .spread
-            .iter()
-            .any(|constraint| selects(&constraint.scope.selector, &other.labels))
+        && hard(pod).any(|constraint| selects(&constraint.scope.selector, &other.labels))
 }
 
-/// Whether any of the terms may mean the pod. The labels of namespaces are not at hand: a term
-/// that looks at them is taken to mean every namespace.
+/// Whether any of the terms may mean the pod.
 fn meant(terms: &[Term], pod: &PodInfo) -> bool {
-    let unknown = NamespaceLabels::default();
-    terms.iter().any(|term| {
-        term.scope.matches(pod, &unknown)
-            || (term.scope.looks_at_namespaces() && selects(&term.scope.selector, &pod.labels))
-    })
+    terms.iter().any(|term| may_mean(term, pod))
+}
+
+/// Whether a term may mean the pod. The labels of namespaces are not at hand: a term that looks at
+/// them is taken to mean every namespace.
+fn may_mean(term: &Term, pod: &PodInfo) -> bool {
+    term.scope.matches(pod, &NamespaceLabels::default())
+        || (term.scope.looks_at_namespaces() && selects(&term.scope.selector, &pod.labels))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Value;
+    use serde_json::json;
+
+    fn node(labels: Value, spec: Value) -> NodeInfo {
+        NodeInfo::new(&json!({
+            "metadata": { "name": "n", "labels": labels }, "spec": spec,
+            "status": { "allocatable": { "cpu": "1", "pods": "9" } },
+        }))
+    }
+
+    fn pod(spec: Value) -> PodInfo {
+        PodInfo::new(&json!({
+            "metadata": { "name": "p", "namespace": "d", "labels": { "app": "web" } },
+            "spec": spec,
+        }))
+    }
+
+    fn term(app: &str) -> Value {
+        json!({ "topologyKey": "zone", "labelSelector": { "matchLabels": { "app": app } } })
+    }
+
+    #[test]
+    fn a_node_helps_if_it_lost_what_was_in_the_way() {
+        let spread = pod(json!({ "topologySpreadConstraints": [
+            { "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "maxSkew": 1 },
+        ] }));
+        let plain = pod(json!({}));
+        let ssd = pod(json!({ "nodeSelector": { "disk": "ssd" } }));
+        let taint = json!({ "taints": [{ "key": "k", "effect": "NoSchedule" }] });
+        let (none, zone) = (json!({}), json!({ "zone": "1" }));
+        let disk = json!({ "disk": "ssd" });
+        let both = json!({ "disk": "ssd", "zone": "1" });
+        use Plugin::{NodeAffinity, PodTopologySpread, TaintToleration};
+        for (plugin, pod, before, after, expected) in [
+            (
+                TaintToleration,
+                &plain,
+                (&none, &taint),
+                (&none, &none),
+                true,
+            ),
+            (
+                TaintToleration,
+                &plain,
+                (&none, &none),
+                (&zone, &none),
+                false,
+            ),
+            (
+                TaintToleration,
+                &plain,
+                (&none, &none),
+                (&none, &taint),
+                false,
+            ),
+            (NodeAffinity, &ssd, (&none, &none), (&disk, &none), true),
+            (NodeAffinity, &ssd, (&disk, &none), (&both, &none), false),
+            // A domain more or less, another one, or one that counts from now on.
+            (
+                PodTopologySpread,
+                &spread,
+                (&none, &none),
+                (&zone, &none),
+                true,
+            ),
+            (
+                PodTopologySpread,
+                &spread,
+                (&zone, &none),
+                (&none, &none),
+                true,
+            ),
+            (
+                PodTopologySpread,
+                &spread,
+                (&zone, &none),
+                (&json!({ "zone": "2" }), &none),
+                true,
+            ),
+            (
+                PodTopologySpread,
+                &spread,
+                (&zone, &taint),
+                (&zone, &none),
+                true,
+            ),
+            (
+                PodTopologySpread,
+                &spread,
+                (&zone, &none),
+                (&both, &none),
+                false,
+            ),
+            (
+                PodTopologySpread,
+                &spread,
+                (&none, &taint),
+                (&none, &none),
+                false,
+            ),
+        ] {
+            let of = |(labels, spec): (&Value, &Value)| node(labels.clone(), spec.clone());
+            let (before, after) = (of(before), of(after));
+            let event = Event::NodeChanged {
+                before: &before,
+                after: &after,
+            };
+            assert_eq!(helps(plugin, &event, pod), expected, "{plugin:?} {after:?}");
+        }
+        let gone = |labels: &Value| node(labels.clone(), json!({}));
+        assert!(helps(
+            PodTopologySpread,
+            &Event::NodeGone(&gone(&zone)),
+            &spread
+        ));
+        assert!(!helps(
+            PodTopologySpread,
+            &Event::NodeGone(&gone(&none)),
+            &spread
+        ));
+        assert!(!helps(
+            TaintToleration,
+            &Event::NodeGone(&gone(&zone)),
+            &plain
+        ));
+    }
+
+    #[test]
+    fn a_pod_that_is_placed_helps_if_it_meets_all_terms() {
+        let wants = |apps: &[&str]| {
+            let terms: Vec<Value> = apps.iter().map(|app| term(app)).collect();
+            pod(json!({ "affinity": { "podAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": terms,
+            } } }))
+        };
+        let placed = pod(json!({ "nodeName": "n" }));
+        let event = Event::PodPlaced(&placed);
+        for (apps, expected) in [
+            (&["web"][..], true),
+            (&["web", "db"], false),
+            (&["db"], false),
+            (&[], false),
+        ] {
+            assert_eq!(
+                helps(Plugin::InterPodAffinity, &event, &wants(apps)),
+                expected,
+                "{apps:?}"
+            );
+        }
+    }
 }

@@ -86,7 +86,9 @@ impl Engine {
         for id in after.iter().chain(before) {
             match self.victims(&filters, *id) {
                 Ok(candidate) if candidate.violations == 0 => harmless.push(candidate),
-                Ok(candidate) => harmful.push(candidate),
+                // More than that upstream does not keep.
+                Ok(candidate) if harmful.len() < wanted => harmful.push(candidate),
+                Ok(_) => {}
                 Err(misfit) => misfits.push(misfit),
             }
             if !harmless.is_empty() && harmless.len() + harmful.len() >= wanted {

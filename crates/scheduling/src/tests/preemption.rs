@@ -242,3 +242,25 @@ fn a_pod_that_is_going_counts_for_spread_when_taken_off() {
     // Without it upstream takes one web pod for gone, which it had not counted.
     assert_eq!(names(&world.preempt(&wants).unwrap()), ["going"]);
 }
+
+#[test]
+fn of_many_candidates_a_tenth_and_no_fewer_than_a_hundred_are_compared() {
+    let names: Vec<String> = (0..120).map(|number| format!("n{number}")).collect();
+    let nodes: Vec<Value> = names.iter().map(|name| node(name, json!({}))).collect();
+    for is_protected in [false, true] {
+        let mut world = World::of(&nodes);
+        for name in &names {
+            world.run(&labelled(busy(&format!("on-{name}"), "4", 0), "web"), name);
+        }
+        if is_protected {
+            world.engine.set_budget(&json!({
+                "metadata": { "name": "b", "namespace": "default" },
+                "spec": { "selector": { "matchLabels": { "app": "web" } } },
+                "status": { "disruptionsAllowed": 0 },
+            }));
+        }
+        let plan = world.preempt(&busy("p", "4", 5)).unwrap();
+        let expected = (100, usize::from(is_protected));
+        assert_eq!((plan.candidates, plan.violations), expected);
+    }
+}
