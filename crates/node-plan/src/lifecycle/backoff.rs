@@ -36,22 +36,34 @@ pub enum Decision {
 /// then after 10 seconds, doubling up to 5 minutes; more than 10 minutes between two ends begin
 /// anew. Follows upstream's `flowcontrol.Backoff` with the kubelet's numbers.
 pub fn decide(memory: Option<Backoff>, ended: Timestamp, now: Timestamp) -> Decision {
-    let memory = memory.filter(|memory| ended.duration_since(memory.since) <= FORGET);
-    let Some(memory) = memory else {
-        return Decision::Now(Backoff {
-            wait: FIRST,
-            since: now,
-        });
-    };
-    if now.duration_since(ended) < memory.wait {
+    let memory = recent(memory, ended);
+    if let Some(memory) = memory
+        && now.duration_since(ended) < memory.wait
+    {
         let until = ended.checked_add(memory.wait).unwrap_or(Timestamp::MAX);
         return Decision::Wait {
             until,
             wait: memory.wait,
         };
     }
-    let wait = memory.wait.saturating_add(memory.wait).min(LONGEST);
-    Decision::Now(Backoff { wait, since: now })
+    Decision::Now(grown(memory, now))
+}
+
+/// What to remember after a failure at `now`, where waits begin with the first failure: 10 seconds,
+/// doubling up to 5 minutes; more than 10 minutes between two failures begin anew.
+pub fn failed(memory: Option<Backoff>, now: Timestamp) -> Backoff {
+    grown(recent(memory, now), now)
+}
+
+fn recent(memory: Option<Backoff>, event: Timestamp) -> Option<Backoff> {
+    memory.filter(|memory| event.duration_since(memory.since) <= FORGET)
+}
+
+fn grown(memory: Option<Backoff>, now: Timestamp) -> Backoff {
+    let wait = memory.map_or(FIRST, |memory| {
+        memory.wait.saturating_add(memory.wait).min(LONGEST)
+    });
+    Backoff { wait, since: now }
 }
 
 /// A wait as messages state it: `10s`, `1m20s`, `5m0s`.
