@@ -10,7 +10,7 @@
 mod support;
 
 use support::analyst::workshop;
-use support::{Kubectl, with_every_kubectl};
+use support::{Cluster, Kubectl, with_every_kubectl};
 
 fn field(kubectl: &Kubectl<'_>, object: &str, path: &str) -> String {
     kubectl.ok(&["get", object, "-o", &format!("jsonpath={{{path}}}")])
@@ -91,6 +91,22 @@ fn the_important_go_first_and_only_who_may_makes_others_go() {
         let events = kubectl.ok(&["get", "events", "--field-selector=reason=Preempted"]);
         let expected = format!("Preempted by pod {uid} on node simulated");
         assert!(events.contains(&expected), "{events}");
+        let told = kubectl.ok(&[
+            "get",
+            "events.events.k8s.io",
+            "--field-selector=reason=Preempted",
+            "-o",
+            "jsonpath={.items[0]['action','related.name','reportingController']}",
+        ]);
+        assert_eq!(told, "Preempting urgent default-scheduler");
+        let metrics = kubectl.ok(&["get", "--raw", "/metrics"]);
+        for line in [
+            "scheduler_pending_pods{queue=\"gated\"} 0",
+            "scheduler_preemption_victims_count 1",
+            "scheduler_schedule_attempts_total{profile=\"default-scheduler\",result=\"scheduled\"}",
+        ] {
+            assert!(metrics.contains(line), "{line}");
+        }
         release(kubectl, "low");
         ready(kubectl, "urgent");
         // With the room that it leaves, the patient one comes before the humble one.
@@ -101,6 +117,66 @@ fn the_important_go_first_and_only_who_may_makes_others_go() {
         for name in ["patient", "humble"] {
             release(kubectl, name);
         }
+    });
+}
+
+/// Asks for a pod's eviction; whether it was granted, and what was answered if not.
+fn evict(cluster: &Cluster, kubectl: &Kubectl<'_>, name: &str) -> (bool, String) {
+    let path = format!("/api/v1/namespaces/default/pods/{name}/eviction");
+    let eviction = format!(
+        "{{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{{\"name\":\"{name}\"}}}}"
+    );
+    let file = cluster.scratch().join("eviction.json");
+    std::fs::write(&file, eviction).expect("written");
+    let file = file.to_str().expect("text");
+    let (is_evicted, _, why) = kubectl.run(&["create", "--raw", &path, "-f", file]);
+    (is_evicted, why)
+}
+
+fn budget(name: &str, spec: &str, app: &str) -> String {
+    format!(
+        "{{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {{name: {name}}}, spec: \
+         {{{spec}, selector: {{matchLabels: {{app: {app}}}}}}}}}"
+    )
+}
+
+#[test]
+fn an_eviction_is_told_in_the_pod_and_a_budget_that_covers_nothing_says_so() {
+    with_every_kubectl(|cluster, kubectl| {
+        kubectl.apply(
+            "{apiVersion: v1, kind: Pod, metadata: {name: held, labels: {app: held}, finalizers: \
+             [example.com/look]}, spec: {containers: [{name: c, image: nginx}]}}",
+        );
+        ready(kubectl, "held");
+        for (name, app) in [("one", "held"), ("two", "held"), ("none", "nobody")] {
+            kubectl.apply(&budget(name, "minAvailable: 0", app));
+        }
+        let wait = ["wait", "--timeout=60s", "pdb/none"];
+        kubectl.ok(&[&wait[..], &["--for=condition=DisruptionAllowed=false"]].concat());
+        let events = kubectl.ok(&["get", "events", "--field-selector=reason=NoPods"]);
+        assert!(events.contains("No matching pods found"), "{events}");
+        let (is_evicted, why) = evict(cluster, kubectl, "held");
+        let two = "This pod has more than one PodDisruptionBudget, which the eviction subresource \
+                   does not support.";
+        assert!(!is_evicted && why.contains(two), "{why}");
+        kubectl.ok(&["delete", "pdb", "two"]);
+        kubectl.ok(&[
+            "wait",
+            "--timeout=60s",
+            "--for=condition=DisruptionAllowed",
+            "pdb/one",
+        ]);
+        let (is_evicted, why) = evict(cluster, kubectl, "held");
+        assert!(is_evicted, "{why}");
+        assert_eq!(
+            field(
+                kubectl,
+                "pod/held",
+                ".status.conditions[?(@.type=='DisruptionTarget')]['reason','message']",
+            ),
+            "EvictionByEvictionAPI Eviction API: evicting"
+        );
+        release(kubectl, "held");
     });
 }
 
@@ -128,13 +204,7 @@ fn budgets_have_a_status() {
         let strict = "{\"spec\":{\"minAvailable\":1}}";
         kubectl.ok(&["patch", "pdb", "web", "--type=merge", "-p", strict]);
         kubectl.ok(&[&wait[..], &["--for=condition=DisruptionAllowed=false"]].concat());
-        let path = "/api/v1/namespaces/default/pods/web/eviction";
-        let eviction =
-            "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"web\"}}";
-        let file = cluster.scratch().join("eviction.json");
-        std::fs::write(&file, eviction).expect("written");
-        let file = file.to_str().expect("text");
-        let (is_evicted, _, why) = kubectl.run(&["create", "--raw", path, "-f", file]);
+        let (is_evicted, why) = evict(cluster, kubectl, "web");
         assert!(!is_evicted && why.contains("disruption budget"), "{why}");
     });
 }

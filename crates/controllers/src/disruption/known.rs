@@ -256,3 +256,129 @@ impl Known {
         (maker.uid == owner.uid).then_some(maker)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn owned(kind: &str, name: &str, extra: Value) -> Value {
+        let mut object = json!({
+            "metadata": { "name": name, "namespace": "n", "uid": name },
+            "spec": { "replicas": 2 },
+        });
+        for (key, value) in extra.as_object().cloned().unwrap_or_default() {
+            meta::set(&mut object, &["metadata", &key], value);
+        }
+        meta::set(&mut object, &["kind"], kind);
+        object
+    }
+
+    fn by(kind: &str, name: &str) -> Value {
+        json!({ "ownerReferences": [{
+            "apiVersion": "apps/v1", "kind": kind, "name": name, "uid": name, "controller": true,
+        }] })
+    }
+
+    fn applied(object: &Value) -> Update {
+        Update::Applied(object.to_string().into())
+    }
+
+    /// Budgets `n/one` (relative) and `n/two` over `app: web`, and everything listed.
+    fn known() -> Known {
+        let mut known = Known::default();
+        let budget = |name: &str, spec: &str| {
+            json!({
+                "metadata": { "name": name, "namespace": "n" },
+                "spec": { spec: 1, "selector": { "matchLabels": { "app": "web" } } },
+            })
+        };
+        known.budget(applied(&budget("one", "maxUnavailable")));
+        known.budget(applied(&budget("two", "minAvailable")));
+        assert!(!known.is_due(), "nothing is known of pods and owners");
+        known.pod(Update::Reset(Vec::new()));
+        for (kind, _, _) in OWNERS {
+            known.owner(kind, Update::Reset(Vec::new()));
+        }
+        known
+    }
+
+    fn due(known: &mut Known) -> Vec<String> {
+        std::iter::from_fn(|| known.next_due().map(|(key, _)| key.1)).collect()
+    }
+
+    #[test]
+    fn who_is_touched_is_due() {
+        let mut known = known();
+        assert_eq!(due(&mut known), ["one", "two"]);
+        let labels = json!({ "labels": { "app": "web" } });
+        let pod = owned("Pod", "p", labels);
+        let seen = known.pod(applied(&pod));
+        assert_eq!(due(&mut known), ["one", "two"]);
+        let [key] = &seen[..] else { panic!("{seen:?}") };
+        let covered = known.pods[key].clone();
+        assert_eq!(known.contended(key, &covered).as_deref(), Some("one"));
+        // What budgets do not look at changes nothing.
+        let mut same = pod.clone();
+        meta::set(&mut same, &["metadata", "annotations", "a"], "b");
+        assert!(known.pod(applied(&same)).is_empty());
+        known.pod(applied(&owned("Pod", "other", json!({}))));
+        assert_eq!(due(&mut known), [""; 0]);
+        // Only who looks at controllers is touched by them.
+        let set = owned("ReplicaSet", "r", json!({}));
+        known.owner("ReplicaSet", applied(&set));
+        assert_eq!(due(&mut known), ["one"]);
+        known.owner("ReplicaSet", applied(&set));
+        assert_eq!(due(&mut known), [""; 0]);
+        known.pod(Update::Deleted(pod.to_string().into()));
+        assert_eq!(due(&mut known), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_replica_set_wants_what_its_deployment_wants() {
+        let mut known = known();
+        let mut deployment = owned("Deployment", "d", json!({}));
+        meta::set(&mut deployment, &["spec", "replicas"], 5);
+        known.owner("Deployment", applied(&deployment));
+        let plain = owned("ReplicaSet", "plain", json!({}));
+        for set in [
+            plain,
+            owned("ReplicaSet", "made", by("Deployment", "d")),
+            owned("ReplicaSet", "orphan", by("Deployment", "gone")),
+        ] {
+            known.owner("ReplicaSet", applied(&set));
+        }
+        let owner = |api_version: &str, kind: &str, name: &str, uid: &str| Owner {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            uid: uid.to_owned(),
+        };
+        for (owner, found) in [
+            (
+                owner("apps/v1", "ReplicaSet", "plain", "plain"),
+                Some(("plain", 2)),
+            ),
+            (
+                owner("apps/v1", "ReplicaSet", "made", "made"),
+                Some(("d", 5)),
+            ),
+            (
+                owner("apps/v1", "ReplicaSet", "orphan", "orphan"),
+                Some(("orphan", 2)),
+            ),
+            (owner("apps/v1", "ReplicaSet", "plain", "another"), None),
+            (
+                owner("example.com/v1", "ReplicaSet", "plain", "plain"),
+                None,
+            ),
+            (owner("apps/v1", "Deployment", "d", "d"), None),
+        ] {
+            let scale = known.scale("n", &owner);
+            let scale = scale
+                .as_ref()
+                .map(|scale| (scale.uid.as_str(), scale.replicas));
+            assert_eq!(scale, found, "{owner:?}");
+        }
+    }
+}

@@ -45,3 +45,23 @@ impl<K: Clone + Ord> Later<K> {
         Some(key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_earlier_of_two_times_counts() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut later = Later::default();
+        for (key, seconds) in [("a", 5), ("b", 3), ("a", 1), ("b", 4)] {
+            later.add(key, at(seconds));
+        }
+        assert_eq!(later.next(), Some(at(1)));
+        assert_eq!((later.pop(start), later.pop(at(2))), (None, Some("a")));
+        assert_eq!((later.pop(at(2)), later.pop(at(9))), (None, Some("b")));
+        assert_eq!(later.next(), None);
+    }
+}
