@@ -125,6 +125,8 @@ pub struct FieldError {
     pub path: Path,
     /// The offending value, where upstream shows it; never a secret's value.
     pub value: Option<Value>,
+    /// Whether a text is shown without quotes, as upstream shows names of resources.
+    pub bare: bool,
     /// What to do about it.
     pub detail: String,
 }
@@ -143,8 +145,16 @@ impl FieldError {
             kind,
             path: path.clone(),
             value,
+            bare: false,
             detail: detail.into(),
         }
+    }
+
+    /// The same error, with its text shown without quotes.
+    #[must_use]
+    pub fn bare(mut self) -> Self {
+        self.bare = true;
+        self
     }
 
     /// A required value is missing.
@@ -165,7 +175,7 @@ impl FieldError {
     /// A name breaks its rule, of the kind of names that upstream shows without quotes (those of
     /// resources such as `cpu`).
     pub fn invalid_name(path: &Path, name: &str, detail: impl fmt::Display) -> Self {
-        Self::build(ErrorKind::Invalid, path, None, format!("{name}: {detail}"))
+        Self::invalid(path, name, detail.to_string()).bare()
     }
 
     /// A value of the wrong JSON type.
@@ -188,7 +198,7 @@ impl FieldError {
         Self::build(ErrorKind::Forbidden, path, None, detail)
     }
 
-    /// A value outside the closed set `supported`; upstream lists the set sorted and quoted.
+    /// A value outside the closed set `supported`, which is listed sorted, as upstream lists most.
     pub fn not_supported(path: &Path, value: impl Into<Value>, supported: &[&str]) -> Self {
         let mut names: Vec<_> = supported.to_vec();
         names.sort_unstable();
@@ -242,6 +252,7 @@ impl FieldError {
         let text = self.kind.text();
         let value = match &self.value {
             None => String::new(),
+            Some(Value::String(text)) if self.bare => format!(": {text}"),
             Some(v) => format!(": {}", show(self.path.last(), v)),
         };
         if self.detail.is_empty() {

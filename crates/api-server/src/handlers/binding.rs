@@ -45,10 +45,10 @@ pub async fn create(
         ctx.info.name.clone()
     };
     let body_name = meta::name(&binding);
-    if !body_name.is_empty() && body_name != name {
-        return Err(Status::bad_request(format!(
-            "the name of the object ({body_name}) does not match the name on the URL ({name})"
-        )));
+    if body_name != name {
+        return Err(Status::bad_request(
+            "name in URL does not match name in Binding object",
+        ));
     }
     check(&name, &binding)?;
     let binding = admit(

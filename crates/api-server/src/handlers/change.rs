@@ -56,6 +56,18 @@ pub async fn commit(
     let mut new = shape(served, new, &old, change.subresource);
     carry(served, &mut new, &old)?;
     let mut turn = write::turn(server, served).await;
+    // Before admission: what it changes belongs to nobody.
+    if !change.managed {
+        let schema = &served.stored_schema;
+        server.schema.complete(schema, &mut new);
+        let manager = Manager {
+            name: &change.options.manager,
+            api_version: change.api_version,
+            subresource: change.subresource,
+            time: &clock::timestamp(clock::now()),
+        };
+        track_update(server.schema, schema, Some(&old), &mut new, &manager);
+    }
     new = admit(server, ctx, served, new, &old, change)?;
     (served.stored.behavior.prepare_update)(&mut new, &old, change.subresource);
     if strategy::records_requestor(&served.stored) && !change.subresource.is_empty() {
@@ -89,16 +101,6 @@ pub async fn commit(
         }
     }
     new = accept(server, ctx, served, new, &old, change)?;
-    if !change.managed {
-        let manager = Manager {
-            name: &change.options.manager,
-            api_version: change.api_version,
-            subresource: change.subresource,
-            time: &clock::timestamp(clock::now()),
-        };
-        let schema = &served.stored_schema;
-        track_update(server.schema, schema, Some(&old), &mut new, &manager);
-    }
     if new == old {
         return Ok(Outcome::Written(current.clone()));
     }
@@ -233,11 +235,11 @@ fn carry(served: &Served, new: &mut Value, old: &Value) -> Result<(), Status> {
         return Err(served.conflict(meta::name(old), why));
     }
     meta::remove(new, &["metadata", "selfLink"]);
-    for field in ["uid", "generation", "resourceVersion"] {
+    for field in ["uid", "generation", "resourceVersion", "creationTimestamp"] {
         keep(new, old, &["metadata", field]);
     }
     // An absent value keeps the old one; another one is a matter for validation.
-    for field in ["creationTimestamp", "name", "namespace"] {
+    for field in ["name", "namespace"] {
         if meta::at(new, &["metadata", field]).is_none() {
             keep(new, old, &["metadata", field]);
         }

@@ -111,6 +111,10 @@ pub async fn store_new(
     let attempts = if generated { ATTEMPTS } else { 1 };
     let dry_run = terms.options.dry_run;
     let mut turn = write::turn(server, &served).await;
+    let mut object = object;
+    if !terms.managed {
+        own(server, &served, &mut object, terms);
+    }
     let mut object = admit(server, ctx, &served, object, dry_run).await?;
     reset(&served, &mut object);
     if strategy::records_requestor(&served.stored) {
@@ -233,7 +237,7 @@ fn reset(served: &Served, object: &mut Value) {
     }
 }
 
-/// Validates an object that has its name, and brings its managed fields up to date.
+/// Validates an object that has its name.
 fn complete(
     server: &Server,
     ctx: &mut Context,
@@ -277,18 +281,21 @@ fn complete(
     *object = request.object;
     ctx.warnings.append(&mut request.warnings);
     ctx.audit_annotations.append(&mut request.audit_annotations);
-    verdict?;
-    if !terms.managed {
-        meta::remove(object, &["metadata", "managedFields"]);
-        let manager = Manager {
-            name: &terms.options.manager,
-            api_version: terms.api_version,
-            subresource: "",
-            time: &clock::timestamp(clock::now()),
-        };
-        track_update(server.schema, &served.stored_schema, None, object, &manager);
-    }
-    Ok(())
+    verdict
+}
+
+/// Makes the client the owner of what it sent and of the defaults that follow from it. What
+/// admission adds after that belongs to nobody.
+fn own(server: &Server, served: &Served, object: &mut Value, terms: &Terms<'_>) {
+    server.schema.complete(&served.stored_schema, object);
+    meta::remove(object, &["metadata", "managedFields"]);
+    let manager = Manager {
+        name: &terms.options.manager,
+        api_version: terms.api_version,
+        subresource: "",
+        time: &clock::timestamp(clock::now()),
+    };
+    track_update(server.schema, &served.stored_schema, None, object, &manager);
 }
 
 /// Takes from quotas what the object uses; there must be room for it also if its name is taken.

@@ -249,7 +249,11 @@ pub async fn run(
         server.fresh().await?;
         let current = find(server, served, namespace, name)?;
         let old = current.encoded.parse().map_err(Status::internal)?;
-        options.check(&old, |why| served.conflict(name, why))?;
+        // Upstream names the kind here, not the resource.
+        let resource = &served.resource;
+        options.check(&old, |why| {
+            Status::conflict(&resource.group, &resource.kind, name, why)
+        })?;
         if !options.is_admitted {
             admit(server, ctx, served, &old, options.dry_run)?;
         }

@@ -33,7 +33,7 @@ fn validate(class: &Value) -> ErrorList {
     errors.invalid_each(&At::of("handler"), handler, faults);
     if let Some(overhead) = get(class, "overhead") {
         let limits = json!({"limits": overhead.get("podFixed")});
-        let at = At::of("overhead.podFixed");
+        let at = At::of("overhead");
         resources::validate_requirements(
             &limits,
             resources::validate_container_name,
@@ -47,7 +47,8 @@ fn validate(class: &Value) -> ErrorList {
         labels(scheduling, "nodeSelector", &at, &mut errors);
         let tolerations = list(scheduling, "tolerations");
         let at = at.child("tolerations");
-        placement::validate_tolerations(tolerations, &at, &mut errors);
+        // Upstream names the field twice.
+        placement::validate_tolerations(tolerations, &at.child("tolerations"), &mut errors);
         for (i, toleration) in tolerations.iter().enumerate() {
             if tolerations.iter().take(i).any(|t| t == toleration) {
                 errors.duplicate(&at.index(i), toleration.clone());
@@ -74,7 +75,7 @@ mod tests {
         let errors = create(KIND.0, KIND.1, &bad);
         let starts = [
             "handler: Invalid value: \"A\": a lowercase RFC 1123 label",
-            "overhead.podFixed.limits[cpu]: Invalid value: \"-1\": must be greater than or equal to 0",
+            "overhead.limits[cpu]: Invalid value: \"-1\": must be greater than or equal to 0",
             "scheduling.tolerations[1]: Duplicate value: ",
         ];
         assert_eq!(errors.len(), starts.len(), "{errors:?}");

@@ -129,7 +129,7 @@ fn validate_binding(binding: &Value, namespaced: bool) -> ErrorList {
         &["ClusterRole"]
     };
     if !kinds.contains(&text(role, "kind")) {
-        errors.not_supported(&at.child("kind"), text(role, "kind"), kinds);
+        errors.not_supported_in_order(&at.child("kind"), text(role, "kind"), kinds);
     }
     let name = text(role, "name");
     if name.is_empty() {
@@ -167,7 +167,7 @@ fn validate_subject(subject: &Value, namespaced: bool, at: &At<'_>, errors: &mut
                 errors.not_supported(&at.child("apiGroup"), group, &[GROUP]);
             }
         }
-        kind => errors.not_supported(
+        kind => errors.not_supported_in_order(
             &at.child("kind"),
             kind,
             &["ServiceAccount", "User", "Group"],
@@ -263,7 +263,7 @@ mod tests {
             "roleRef.apiGroup: Unsupported value: \"x\": supported values: \"rbac.authorization.k8s.io\"",
             "roleRef.name: Invalid value: \"a/b\": may not contain '/'",
             "subjects[0].name: Required value",
-            "subjects[0].kind: Unsupported value: \"Robot\": supported values: \"Group\", \"ServiceAccount\", \"User\"",
+            "subjects[0].kind: Unsupported value: \"Robot\": supported values: \"ServiceAccount\", \"User\", \"Group\"",
             "subjects[1].name: Invalid value: \"S\": a lowercase RFC 1123 subdomain",
             "subjects[1].apiGroup: Unsupported value: \"x\": supported values: \"\"",
         ];

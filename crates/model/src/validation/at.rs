@@ -148,6 +148,15 @@ pub trait Report {
         self.add(FieldError::not_supported(&at.path(), value, supported));
     }
 
+    /// A value outside a closed set that is listed in the order given.
+    fn not_supported_in_order(&mut self, at: &At<'_>, value: impl Into<Value>, supported: &[&str]) {
+        self.add(FieldError::not_supported_in_order(
+            &at.path(),
+            value,
+            supported,
+        ));
+    }
+
     /// A text of more than `max` bytes.
     fn too_long(&mut self, at: &At<'_>, max: usize) {
         self.add(FieldError::too_long(&at.path(), max));

@@ -121,7 +121,7 @@ pub fn dns1123_subdomain_with_underscore(text: &str) -> Vec<String> {
         errors.push(regex_error(
             "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \
              '_', '-' or '.', and must start and end with an alphanumeric character",
-            r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*",
+            r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*",
             &["example.com"],
         ));
     }

@@ -98,7 +98,7 @@ pub fn annotations(metadata: &Value, at: &At<'_>, errors: &mut ErrorList) {
 
 fn owner_references(metadata: &Value, at: &At<'_>, errors: &mut ErrorList) {
     let owners = list(metadata, "ownerReferences");
-    let mut controller: Option<&str> = None;
+    let mut controller: Option<String> = None;
     for owner in owners {
         let api_version = text(owner, "apiVersion");
         let (group, version) = crate::resource::split_api_version(api_version);
@@ -126,15 +126,15 @@ fn owner_references(metadata: &Value, at: &At<'_>, errors: &mut ErrorList) {
             );
         }
         if is_true(owner, "controller") {
-            match controller {
-                None => controller = Some(text(owner, "name")),
+            let named = format!("{}/{}", text(owner, "kind"), text(owner, "name"));
+            match &controller {
+                None => controller = Some(named),
                 Some(first) => errors.invalid(
                     at,
                     Value::Array(owners.to_vec()),
                     format!(
                         "Only one reference can have Controller set to true. Found \"true\" in \
-                         references for {first} and {}",
-                        text(owner, "name")
+                         references for {first} and {named}"
                     ),
                 ),
             }

@@ -132,8 +132,8 @@ fn new_metadata() {
     let got = created(two, false);
     assert_eq!(got.len(), 1);
     assert!(got[0].ends_with(
-        "Only one reference can have Controller set to true. Found \"true\" in references for x \
-         and y"
+        "Only one reference can have Controller set to true. Found \"true\" in references for \
+         Pod/x and Pod/y"
     ));
 }
 

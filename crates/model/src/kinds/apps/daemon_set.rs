@@ -103,7 +103,7 @@ fn update_strategy(strategy: &Value, at: &At<'_>, errors: &mut ErrorList) {
         ("OnDelete", _) => {}
         ("RollingUpdate", None) => errors.required(&rolling_at, ""),
         ("RollingUpdate", Some(rolling)) => rolling_update(rolling, &rolling_at, errors),
-        _ => errors.not_supported(at, strategy.clone(), &["RollingUpdate", "OnDelete"]),
+        _ => errors.not_supported_in_order(at, strategy.clone(), &["RollingUpdate", "OnDelete"]),
     }
 }
 

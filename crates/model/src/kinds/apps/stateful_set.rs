@@ -112,7 +112,7 @@ fn validate(set: &Value) -> ErrorList {
         for key in ["whenDeleted", "whenScaled"] {
             let what = text(policy, key);
             if !matches!(what, "Delete" | "Retain") {
-                errors.not_supported(&at.child(key), what, &["Delete", "Retain"]);
+                errors.not_supported_in_order(&at.child(key), what, &["Retain", "Delete"]);
             }
         }
     }

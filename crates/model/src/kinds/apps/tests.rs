@@ -235,7 +235,7 @@ fn daemon_sets() {
         (json!({"updateStrategy": {"type": "OnDelete"}}), String::new()),
         (
             json!({"updateStrategy": {"type": "x", "rollingUpdate": null}}),
-            "spec.updateStrategy: Unsupported value: {\"type\":\"x\"}: supported values: \"OnDelete\", \"RollingUpdate\"".to_owned(),
+            "spec.updateStrategy: Unsupported value: {\"type\":\"x\"}: supported values: \"RollingUpdate\", \"OnDelete\"".to_owned(),
         ),
     ];
     for (spec, want) in cases {
@@ -276,7 +276,7 @@ fn stateful_sets() {
         ),
         (
             json!({"persistentVolumeClaimRetentionPolicy": {"whenScaled": "x"}}),
-            "spec.persistentVolumeClaimRetentionPolicy.whenScaled: Unsupported value: \"x\": supported values: \"Delete\", \"Retain\"",
+            "spec.persistentVolumeClaimRetentionPolicy.whenScaled: Unsupported value: \"x\": supported values: \"Retain\", \"Delete\"",
         ),
         (
             json!({"ordinals": {"start": -1}}),

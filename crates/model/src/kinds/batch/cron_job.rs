@@ -152,6 +152,6 @@ fn validate_template(spec: &Value, at: &At<'_>, errors: &mut ErrorList) {
         errors.invalid(&at, selector.clone(), "`selector` will be auto-generated");
     }
     if is_true(spec, "manualSelector") {
-        errors.not_supported(&at.child("manualSelector"), true, &["nil", "false"]);
+        errors.not_supported_in_order(&at.child("manualSelector"), true, &["nil", "false"]);
     }
 }

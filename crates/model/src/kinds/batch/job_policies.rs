@@ -2,7 +2,7 @@
 //! `successPolicy`.
 
 use super::indexes;
-use crate::field::{ErrorKind, ErrorList, FieldError};
+use crate::field::{ErrorList, FieldError};
 use crate::kinds::core::fill;
 use crate::kinds::workload::{counts, field};
 use crate::validation::at::{At, Report};
@@ -59,12 +59,7 @@ pub(super) fn failure(spec: &Value, policy: &Value, at: &At<'_>, errors: &mut Er
             _ => continue,
         };
         // Upstream leaves the value out.
-        errors.add(FieldError {
-            kind: ErrorKind::Invalid,
-            path: at.path(),
-            value: None,
-            detail: why.to_owned(),
-        });
+        errors.add(FieldError::invalid_unshown(&at.path(), why));
     }
 }
 

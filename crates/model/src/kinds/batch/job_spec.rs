@@ -79,7 +79,7 @@ fn restart_policy(spec: &Value, at: &At<'_>, errors: &mut ErrorList) {
             "only \"Never\" is supported when podFailurePolicy is specified",
         ),
         "OnFailure" | "Never" => {}
-        other => errors.not_supported(&at, other, &["OnFailure", "Never"]),
+        other => errors.not_supported_in_order(&at, other, &["OnFailure", "Never"]),
     }
 }
 
@@ -111,8 +111,8 @@ fn manager(name: &str, at: &At<'_>, errors: &mut ErrorList) {
 fn completion_mode(spec: &Value, at: &At<'_>, errors: &mut ErrorList) {
     let mode = text(spec, "completionMode");
     if !matches!(mode, "" | "Indexed" | "NonIndexed") {
-        let supported = ["Indexed", "NonIndexed"];
-        errors.not_supported(&at.child("completionMode"), mode, &supported);
+        let supported = ["NonIndexed", "Indexed"];
+        errors.not_supported_in_order(&at.child("completionMode"), mode, &supported);
     }
     match mode {
         "Indexed" => indexed(spec, at, errors),

@@ -145,7 +145,7 @@ fn jobs() {
         ),
         (
             json!({"template": {"spec": {"restartPolicy": "x"}}}),
-            "spec.template.spec.restartPolicy: Unsupported value: \"x\": supported values: \"Always\", \"Never\", \"OnFailure\"; spec.template.spec.restartPolicy: Unsupported value: \"x\": supported values: \"Never\", \"OnFailure\"".to_owned(),
+            "spec.template.spec.restartPolicy: Unsupported value: \"x\": supported values: \"Always\", \"OnFailure\", \"Never\"; spec.template.spec.restartPolicy: Unsupported value: \"x\": supported values: \"OnFailure\", \"Never\"".to_owned(),
         ),
         (
             json!({"parallelism": -1, "completions": 1}),
@@ -157,7 +157,7 @@ fn jobs() {
         ),
         (
             json!({"completionMode": "x"}),
-            "spec.completionMode: Unsupported value: \"x\": supported values: \"Indexed\", \"NonIndexed\"".to_owned(),
+            "spec.completionMode: Unsupported value: \"x\": supported values: \"NonIndexed\", \"Indexed\"".to_owned(),
         ),
         (
             indexed(json!({"parallelism": 100_001})),
@@ -348,7 +348,7 @@ fn cron_jobs() {
         ),
         (
             json!({"jobTemplate": {"spec": {"selector": {"matchLabels": {"a": "b"}}, "manualSelector": true}}}),
-            "spec.jobTemplate.spec.selector: Invalid value: v1.LabelSelector{MatchLabels:map[string]string{\"a\":\"b\"}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: `selector` will be auto-generated; spec.jobTemplate.spec.manualSelector: Unsupported value: true: supported values: \"false\", \"nil\"",
+            "spec.jobTemplate.spec.selector: Invalid value: v1.LabelSelector{MatchLabels:map[string]string{\"a\":\"b\"}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}: `selector` will be auto-generated; spec.jobTemplate.spec.manualSelector: Unsupported value: true: supported values: \"nil\", \"false\"",
         ),
         (
             json!({"jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "Always"}}}}}),

@@ -4,7 +4,7 @@
 use crate::Value;
 use crate::field::ErrorList;
 use crate::validation::at::{At, Report};
-use crate::validation::read::{get, int, list, text, texts};
+use crate::validation::read::{get, int, list, map, text, texts};
 use crate::validation::{names, selector};
 use std::collections::BTreeSet;
 
@@ -173,13 +173,42 @@ fn label_keys(term: &Value, at: &At<'_>, errors: &mut ErrorList) {
         for (i, label) in texts(term, key).enumerate() {
             let at = list_at.index(i);
             errors.invalid_each(&at, label, names::qualified_name(label));
-            if key == "matchLabelKeys" && mismatch.contains(label) {
-                errors.invalid(
-                    &at,
-                    label,
-                    "exists in both matchLabelKeys and mismatchLabelKeys",
-                );
-            }
         }
+    }
+    selected_twice(term, at, errors);
+    let list_at = at.child("matchLabelKeys");
+    for (i, label) in texts(term, "matchLabelKeys").enumerate() {
+        if mismatch.contains(label) {
+            errors.invalid(
+                &list_at.index(i),
+                label,
+                "exists in both matchLabelKeys and mismatchLabelKeys",
+            );
+        }
+    }
+}
+
+/// The keys of `matchLabelKeys` were made expressions of the selector before; one that it already
+/// had stands there twice now.
+fn selected_twice(term: &Value, at: &At<'_>, errors: &mut ErrorList) {
+    let Some(selected) = get(term, "labelSelector") else {
+        return;
+    };
+    let keys: Vec<&str> = texts(term, "matchLabelKeys").collect();
+    let mut seen: BTreeSet<&str> = map(selected, "matchLabels")
+        .into_iter()
+        .flatten()
+        .map(|(key, _)| key.as_str())
+        .collect();
+    for expression in list(selected, "matchExpressions") {
+        let key = text(expression, "key");
+        if let Some(i) = keys.iter().rposition(|k| *k == key)
+            && seen.contains(key)
+        {
+            // The place is upstream's.
+            let detail = "exists in both matchLabelKeys and labelSelector";
+            errors.invalid(&at.index(i), key, detail);
+        }
+        seen.insert(key);
     }
 }

@@ -3,7 +3,7 @@
 use super::container_mounts::{self, Volumes};
 use super::{container_env, container_probe, resources, security};
 use crate::Value;
-use crate::field::ErrorList;
+use crate::field::{ErrorList, FieldError};
 use crate::validation::at::{At, Report};
 use crate::validation::names;
 use crate::validation::read::{get, int, is_blank, list, text};
@@ -67,7 +67,7 @@ fn init(spec: &Value, pod: &PodView<'_>, list_at: &At<'_>, errors: &mut ErrorLis
             errors.not_supported(&at.child("restartPolicy"), policy, &["Always"]);
         }
         let name = text(container, "name");
-        if !name.is_empty() && !names.insert(name) {
+        if !names.insert(name) {
             errors.duplicate(&at.child("name"), name);
         }
         // They run one after the other, so only conflicts within one of them matter.
@@ -121,14 +121,14 @@ fn ephemeral(spec: &Value, pod: &PodView<'_>, list_at: &At<'_>, errors: &mut Err
             errors.not_found(&at.child("targetContainerName"), target);
         }
         for key in [
-            "lifecycle",
-            "livenessProbe",
             "ports",
+            "livenessProbe",
             "readinessProbe",
-            "resizePolicy",
-            "resources",
-            "restartPolicy",
             "startupProbe",
+            "lifecycle",
+            "resources",
+            "resizePolicy",
+            "restartPolicy",
         ] {
             if !is_blank(container.get(key)) {
                 errors.forbidden(&at.child(key), "cannot be set for an Ephemeral Container");
@@ -149,10 +149,7 @@ fn ephemeral(spec: &Value, pod: &PodView<'_>, list_at: &At<'_>, errors: &mut Err
 }
 
 fn container_names<'a>(spec: &'a Value, key: &str) -> impl Iterator<Item = &'a str> {
-    list(spec, key)
-        .iter()
-        .map(|c| text(c, "name"))
-        .filter(|n| !n.is_empty())
+    list(spec, key).iter().map(|c| text(c, "name"))
 }
 
 /// The rules that hold for containers of pods, but for compatibility not for those of templates.
@@ -188,7 +185,7 @@ fn common(container: &Value, pod: &PodView<'_>, at: &At<'_>, errors: &mut ErrorL
     one_of(
         container,
         "terminationMessagePolicy",
-        &["FallbackToLogsOnError", "File"],
+        &["File", "FallbackToLogsOnError"],
         at,
         errors,
     );
@@ -227,7 +224,7 @@ pub(crate) fn one_of(
     if value.is_empty() {
         errors.required(&at.child(key), "");
     } else if !supported.contains(&value) {
-        errors.not_supported(&at.child(key), value, supported);
+        errors.not_supported_in_order(&at.child(key), value, supported);
     }
 }
 
@@ -294,12 +291,16 @@ fn resize_policy(container: &Value, restart: &str, list_at: &At<'_>, errors: &mu
     for (i, policy) in list(container, "resizePolicy").iter().enumerate() {
         let resource = text(policy, "resourceName");
         if !seen.insert(resource) {
-            errors.duplicate(&list_at.index(i), resource);
+            errors.add(FieldError::duplicate(&list_at.index(i).path(), resource).bare());
         }
         match resource {
             "cpu" | "memory" => {}
             "" => errors.required(list_at, ""),
-            other => errors.not_supported(list_at, other, &["cpu", "memory"]),
+            other => {
+                let names = ["cpu", "memory"];
+                errors
+                    .add(FieldError::not_supported_in_order(&list_at.path(), other, &names).bare());
+            }
         }
         let on_resize = text(policy, "restartPolicy");
         match on_resize {

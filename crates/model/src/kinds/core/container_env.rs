@@ -64,9 +64,8 @@ fn value_from(variable: &Value, at: &At<'_>, errors: &mut ErrorList) {
 }
 
 fn key_selector(reference: &Value, at: &At<'_>, errors: &mut ErrorList) {
-    if text(reference, "name").is_empty() {
-        errors.required(&at.child("name"), "");
-    }
+    let name = text(reference, "name");
+    errors.invalid_each(&at.child("name"), name, names::dns1123_subdomain(name));
     let key = text(reference, "key");
     if key.is_empty() {
         errors.required(&at.child("key"), "");
@@ -88,8 +87,12 @@ pub(crate) fn validate_env_from(container: &Value, at: &At<'_>, errors: &mut Err
         for key in ["configMapRef", "secretRef"] {
             if let Some(reference) = get(source, key) {
                 sources += 1;
-                if text(reference, "name").is_empty() {
-                    errors.required(&item.child(key).child("name"), "");
+                let (key_at, name) = (item.child(key), text(reference, "name"));
+                if name.is_empty() {
+                    errors.required(&key_at.child("name"), "");
+                } else {
+                    let messages = names::dns1123_subdomain(name);
+                    errors.invalid_each(&key_at.child("name"), name, messages);
                 }
             }
         }
@@ -157,7 +160,7 @@ pub(crate) fn field_selector(
     } else {
         match subscripted {
             Some(("metadata.annotations" | "metadata.labels", _)) => None,
-            Some((field, _)) => Some(format!("field label does not support subscript: {field}")),
+            Some(_) => Some(format!("field label does not support subscript: {path}")),
             None if KNOWN_FIELDS.contains(&path) => None,
             None => Some(format!("field label not supported: {path}")),
         }

@@ -73,7 +73,7 @@ fn validate_create(range: &Value) -> ErrorList {
         let at = list_at.index(i);
         let kind = text(limit, "type");
         errors.invalid_each(&at.child("type"), kind, names::qualified_name(kind));
-        let standard = matches!(kind, "Container" | "PersistentVolumeClaim" | "Pod");
+        let standard = matches!(kind, "" | "Container" | "PersistentVolumeClaim" | "Pod");
         if !kind.contains('/') && !standard {
             errors.invalid(
                 &at.child("type"),
@@ -248,7 +248,7 @@ mod tests {
             (
                 json!([{"type": "Pod", "max": {"pods": "1"}}]),
                 vec![
-                    "spec.limits[0].max[pods]: Invalid value: \"pods\": must be a standard \
+                    "spec.limits[0].max[pods]: Invalid value: pods: must be a standard \
                       resource for containers",
                 ],
             ),

@@ -9,7 +9,7 @@ use crate::validation::{names, selector};
 use std::collections::BTreeSet;
 
 /// The effects of taints.
-pub(crate) const TAINT_EFFECTS: &[&str] = &["NoExecute", "NoSchedule", "PreferNoSchedule"];
+pub(crate) const TAINT_EFFECTS: &[&str] = &["NoSchedule", "PreferNoSchedule", "NoExecute"];
 
 /// Reports what is wrong with a list of tolerations.
 pub fn validate_tolerations(tolerations: &[Value], list_at: &At<'_>, errors: &mut ErrorList) {
@@ -45,7 +45,7 @@ pub fn validate_tolerations(tolerations: &[Value], list_at: &At<'_>, errors: &mu
                 if !value.is_empty() {
                     errors.invalid(
                         &at.child("operator"),
-                        toleration.clone(),
+                        value,
                         "value must be empty when `operator` is 'Exists'",
                     );
                 }
@@ -53,7 +53,7 @@ pub fn validate_tolerations(tolerations: &[Value], list_at: &At<'_>, errors: &mu
             other => errors.not_supported(&at.child("operator"), other, &["Equal", "Exists"]),
         }
         if !effect.is_empty() && !TAINT_EFFECTS.contains(&effect) {
-            errors.not_supported(&at.child("effect"), effect, TAINT_EFFECTS);
+            errors.not_supported_in_order(&at.child("effect"), effect, TAINT_EFFECTS);
         }
     }
 }
@@ -61,7 +61,6 @@ pub fn validate_tolerations(tolerations: &[Value], list_at: &At<'_>, errors: &mu
 /// Reports what is wrong with `topologySpreadConstraints`.
 pub(crate) fn topology_spread(spec: &Value, list_at: &At<'_>, errors: &mut ErrorList) {
     let constraints = list(spec, "topologySpreadConstraints");
-    let mut seen = BTreeSet::new();
     for (i, constraint) in constraints.iter().enumerate() {
         let at = list_at.index(i);
         errors.positive(
@@ -71,15 +70,17 @@ pub(crate) fn topology_spread(spec: &Value, list_at: &At<'_>, errors: &mut Error
         let key = text(constraint, "topologyKey");
         if key.is_empty() {
             errors.required(&at.child("topologyKey"), "can not be empty");
-        } else {
-            errors.invalid_each(&at.child("topologyKey"), key, names::qualified_name(key));
         }
         let action = text(constraint, "whenUnsatisfiable");
         let actions = &["DoNotSchedule", "ScheduleAnyway"];
         if !actions.contains(&action) {
             errors.not_supported(&at.child("whenUnsatisfiable"), action, actions);
         }
-        if !seen.insert((key, action)) {
+        let again = |later: &Value| {
+            (text(later, "topologyKey"), text(later, "whenUnsatisfiable")) == (key, action)
+        };
+        // Upstream points at the first of two.
+        if constraints.iter().skip(i + 1).any(again) {
             errors.duplicate(
                 &at.child("{topologyKey, whenUnsatisfiable}"),
                 format!("{{{key}, {action}}}"),

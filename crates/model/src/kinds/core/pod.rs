@@ -9,7 +9,7 @@ use crate::meta;
 use crate::resource::Behavior;
 use crate::validation::at::{At, Report};
 use crate::validation::names;
-use crate::validation::read::{list, text};
+use crate::validation::read::{get, list, text};
 use crate::{Map, Value};
 use serde_json::json;
 
@@ -39,6 +39,7 @@ fn default(_version: &str, pod: &mut Value) {
 
 fn prepare_create(pod: &mut Value) {
     drop_disabled(pod);
+    positive_grace(pod);
     let class = pod_qos::class(pod).as_str();
     let mut status = json!({"phase": "Pending", "qosClass": class});
     if !list(pod.get("spec").unwrap_or(&Value::Null), "schedulingGates").is_empty() {
@@ -61,38 +62,61 @@ fn prepare_create(pod: &mut Value) {
     app_armor::sync(pod);
 }
 
-/// Image volumes are behind a gate that is off by default in 1.33.
+/// Resource claims, image volumes, stop signals and trust bundles are behind
+/// gates that are off by default in 1.33.
 fn drop_disabled(pod: &mut Value) {
     let Some(spec) = pod.get_mut("spec").and_then(Value::as_object_mut) else {
         return;
     };
-    drop_image_volumes(spec);
-}
-
-/// Volumes of images go, and with them what mounts them.
-fn drop_image_volumes(spec: &mut Map) {
-    let Some(volumes) = spec.get_mut("volumes").and_then(Value::as_array_mut) else {
-        return;
-    };
-    let mut names: Vec<Value> = Vec::new();
-    volumes.retain(|volume| {
-        let is_image = volume.get("image").is_some_and(|image| !image.is_null());
-        if is_image {
-            names.extend(volume.get("name").cloned());
-        }
-        !is_image
-    });
-    if names.is_empty() {
-        return;
+    spec.remove("resourceClaims");
+    let is_image = |volume: &Value| get(volume, "image").is_some();
+    let images: Vec<String> = spec
+        .get("volumes")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter(|volume| is_image(volume))
+        .map(|volume| text(volume, "name").to_owned())
+        .collect();
+    if let Some(volumes) = spec.get_mut("volumes").and_then(Value::as_array_mut) {
+        volumes.retain(|volume| !is_image(volume));
     }
-    for list in ["initContainers", "containers", "ephemeralContainers"] {
-        for container in fill::maps(spec, list) {
-            let mounts = container.get_mut("volumeMounts");
-            if let Some(mounts) = mounts.and_then(Value::as_array_mut) {
-                let stays = |mount: &Value| mount.get("name").is_none_or(|n| !names.contains(n));
-                mounts.retain(stays);
+    for volume in fill::maps(spec, "volumes") {
+        if let Some(projected) = fill::map(volume, "projected") {
+            for source in fill::maps(projected, "sources") {
+                source.remove("clusterTrustBundle");
             }
         }
+    }
+    for key in ["initContainers", "containers", "ephemeralContainers"] {
+        for container in fill::maps(spec, key) {
+            if let Some(mounts) = container
+                .get_mut("volumeMounts")
+                .and_then(Value::as_array_mut)
+            {
+                mounts.retain(|mount| !images.iter().any(|name| name == text(mount, "name")));
+            }
+            if let Some(resources) = fill::map(container, "resources") {
+                resources.remove("claims");
+            }
+            if let Some(lifecycle) = fill::map(container, "lifecycle")
+                && lifecycle.remove("stopSignal").is_some()
+                && lifecycle.is_empty()
+            {
+                container.remove("lifecycle");
+            }
+        }
+    }
+}
+
+/// A grace period that is negative is one of a second.
+fn positive_grace(pod: &mut Value) {
+    let path = ["spec", "terminationGracePeriodSeconds"];
+    if meta::at(pod, &path)
+        .and_then(Value::as_i64)
+        .is_some_and(|g| g < 0)
+    {
+        meta::set(pod, &path, 1);
     }
 }
 
@@ -165,6 +189,31 @@ fn fill_conditions(pod: &mut Value) {
     }
 }
 
+/// `podIP` is the first of `podIPs`; of two that disagree, the one that changed counts, and
+/// `podIP` if both did.
+fn follow_pod_ip(pod: &mut Value, old: &Value) {
+    let path = ["status", "podIPs"];
+    let first = |pod: &Value| {
+        let first = meta::list(pod, &path).first();
+        first.map_or_else(String::new, |ip| text(ip, "ip").to_owned())
+    };
+    let ip = meta::text(pod, &["status", "podIP"]).to_owned();
+    if ip.is_empty() && first(pod).is_empty() {
+        return;
+    }
+    if ip == first(pod) {
+        return;
+    }
+    if ip == meta::text(old, &["status", "podIP"]) && !meta::list(pod, &path).is_empty() {
+        let first = first(pod);
+        meta::set(pod, &["status", "podIP"], first);
+    } else if ip.is_empty() {
+        meta::remove(pod, &path);
+    } else {
+        meta::set(pod, &path, json!([{ "ip": ip }]));
+    }
+}
+
 fn prepare_update(pod: &mut Value, old: &Value, subresource: &str) {
     match subresource {
         "" => {
@@ -182,6 +231,11 @@ fn prepare_update(pod: &mut Value, old: &Value, subresource: &str) {
                 meta::set(pod, &["status", "qosClass"], class.clone());
             }
             fill_conditions(pod);
+            follow_pod_ip(pod, old);
+            if let Some(status) = pod.get_mut("status").and_then(Value::as_object_mut) {
+                status.remove("resourceClaimStatuses");
+                status.remove("observedGeneration");
+            }
         }
         "ephemeralcontainers" => {
             let containers = meta::remove(pod, &["spec", "ephemeralContainers"]);
@@ -287,11 +341,21 @@ fn warnings(pod: &Value, old: Option<&Value>) -> Vec<String> {
         return Vec::new();
     }
     let metadata = pod.get("metadata").unwrap_or(&Value::Null);
-    let mut warnings = pod_warnings::annotations(metadata, &At::of("metadata"));
-    // Of these the server warns before the fields follow from them (see [`app_armor`]).
-    warnings.retain(|w| !w.contains(app_armor::ANNOTATION));
     let spec = pod.get("spec").unwrap_or(&Value::Null);
-    warnings.extend(pod_warnings::pod_spec(spec, &At::of("spec")));
+    let mut warnings: Vec<String> = match old {
+        None => pod_warnings::pod_name(meta::name(pod))
+            .into_iter()
+            .collect(),
+        Some(_) => Vec::new(),
+    };
+    let (metadata_at, at) = (At::of("metadata"), At::of("spec"));
+    warnings.extend(pod_warnings::pod_spec(
+        metadata,
+        spec,
+        &metadata_at,
+        &at,
+        false,
+    ));
     warnings
 }
 

@@ -3,7 +3,9 @@
 
 use super::app_armor::ANNOTATION as APP_ARMOR;
 use super::paths;
+use super::placement::validate_tolerations;
 use crate::Value;
+use crate::decode::{Format, decode};
 use crate::field::ErrorList;
 use crate::meta;
 use crate::validation::at::{At, Report};
@@ -12,25 +14,63 @@ use crate::validation::read::{entries, get, list, text};
 const MIRROR: &str = "kubernetes.io/config.mirror";
 const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
+const TOLERATIONS: &str = "scheduler.alpha.kubernetes.io/tolerations";
+const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 const CONTAINER_LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
 
 /// Reports what is wrong with the annotations of a pod or template. `at` is where they stand.
 pub(crate) fn validate(metadata: &Value, spec: &Value, at: &At<'_>, errors: &mut ErrorList) {
+    let annotation = |key: &str| {
+        entries(metadata, "annotations").find_map(|(k, value)| (k == key).then_some(value))
+    };
+    if let Some(value) = annotation(MIRROR)
+        && text(spec, "nodeName").is_empty()
+    {
+        errors.invalid(
+            &at.key(MIRROR),
+            value,
+            "must set spec.nodeName if mirror pod annotation is set",
+        );
+    }
+    if let Some(value) = annotation(TOLERATIONS).filter(|value| !value.is_empty()) {
+        tolerations(value, at, errors);
+    }
+    if let Some(value) = annotation(DELETION_COST)
+        && !is_cost(value)
+    {
+        errors.invalid(&at.key(DELETION_COST), value, "must be a 32bit integer");
+    }
+    if let Some(value) = annotation(SECCOMP_POD) {
+        seccomp_profile(value, &at.child(SECCOMP_POD), errors);
+    }
     for (key, value) in entries(metadata, "annotations") {
-        if key == MIRROR && text(spec, "nodeName").is_empty() {
-            errors.invalid(
-                &at.key(key),
-                value,
-                "must set spec.nodeName if mirror pod annotation is set",
-            );
-        }
-        if key == SECCOMP_POD || key.starts_with(SECCOMP_CONTAINER) {
+        if key.starts_with(SECCOMP_CONTAINER) {
             seccomp_profile(value, &at.child(key), errors);
         }
+    }
+    for (key, value) in entries(metadata, "annotations") {
         if let Some(container) = key.strip_prefix(APP_ARMOR) {
             app_armor_profile(container, value, spec, &at.key(key), errors);
         }
     }
+}
+
+/// Tolerations were an annotation once; it must still make sense.
+fn tolerations(value: &str, at: &At<'_>, errors: &mut ErrorList) {
+    match decode(value.as_bytes(), Format::Json) {
+        Err(error) => errors.invalid(at, TOLERATIONS, error.to_string()),
+        Ok(decoded) => {
+            let tolerations = decoded.value.as_array().map_or(&[][..], Vec::as_slice);
+            validate_tolerations(tolerations, &at.child(TOLERATIONS), errors);
+        }
+    }
+}
+
+/// Whether a text is a cost of deletion: a number of 32 bits without leading zeros or plus.
+fn is_cost(value: &str) -> bool {
+    let digits = value.strip_prefix('-').unwrap_or(value);
+    let plain = value == "0" || digits.starts_with(|c: char| matches!(c, '1'..='9'));
+    plain && value.parse::<i32>().is_ok()
 }
 
 fn seccomp_profile(value: &str, at: &At<'_>, errors: &mut ErrorList) {
@@ -195,6 +235,35 @@ mod tests {
                  and field must match"
             ]
         );
+        let long = format!("{SECCOMP_CONTAINER}c");
+        let both = created(json!({SECCOMP_POD: "x", long: "y"}), json!({}));
+        assert!(both[0].contains("/pod: Invalid value: \"x\""), "{both:?}");
+        for (value, want) in [
+            ("5", ""),
+            ("-3", ""),
+            ("0", ""),
+            ("+5", "must be a 32bit integer"),
+            ("007", "must be a 32bit integer"),
+            ("3000000000", "must be a 32bit integer"),
+            ("", "must be a 32bit integer"),
+        ] {
+            let got = created(json!({DELETION_COST: value}), json!({}));
+            let wanted = match want {
+                "" => Vec::new(),
+                want => vec![format!(
+                    "metadata.annotations[{DELETION_COST}]: Invalid value: {value:?}: {want}"
+                )],
+            };
+            assert_eq!(got, wanted);
+        }
+        assert_eq!(
+            created(json!({TOLERATIONS: "x"}), json!({})),
+            [format!(
+                "metadata.annotations: Invalid value: \"{TOLERATIONS}\": invalid character 'x' \
+                 looking for beginning of value"
+            )]
+        );
+        assert!(created(json!({TOLERATIONS: "[]"}), json!({})).is_empty());
         assert!(
             created(json!({SECCOMP_POD: "x"}), json!({}))[0]
                 .ends_with("Invalid value: \"x\": must be a valid seccomp profile")

@@ -36,7 +36,7 @@ pub(crate) fn host_network_ports(spec: &Value, is_pod: bool, at: &At<'_>, errors
 
 /// Reports an unknown `dnsPolicy`.
 pub(crate) fn validate_dns_policy(spec: &Value, at: &At<'_>, errors: &mut ErrorList) {
-    let policies = &["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"];
+    let policies = &["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
     container::one_of(spec, "dnsPolicy", policies, at, errors);
 }
 

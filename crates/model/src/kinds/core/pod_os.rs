@@ -52,10 +52,7 @@ fn windows(spec: &Value, at: &At<'_>, errors: &mut ErrorList) {
         errors.forbidden(&at.child("hostUsers"), detail);
     }
     if get(spec, "shareProcessNamespace").is_some() {
-        errors.forbidden(
-            &at.child("securityContext").child("shareProcessNamespace"),
-            detail,
-        );
+        errors.forbidden(&at.child("shareProcessNamespace"), detail);
     }
     let context_at = at.child("securityContext");
     for key in [

@@ -54,7 +54,7 @@ pub fn validate(spec: &Value, context: &Context<'_>, at: &At<'_>, errors: &mut E
     container::validate_all(spec, &view, at, errors);
     pod_amounts::validate(spec, &at.child("resources"), errors);
     pod_hosts::host_network_ports(spec, context.is_pod, at, errors);
-    let policies = &["Always", "Never", "OnFailure"];
+    let policies = &["Always", "OnFailure", "Never"];
     container::one_of(spec, "restartPolicy", policies, at, errors);
     pod_hosts::validate_dns_policy(spec, at, errors);
     object_meta::labels(spec, "nodeSelector", at, errors);
@@ -78,7 +78,7 @@ pub fn validate(spec: &Value, context: &Context<'_>, at: &At<'_>, errors: &mut E
         match policy {
             "Never" | "PreemptLowerPriority" => {}
             "" => errors.required(&at, ""),
-            other => errors.not_supported(&at, other, &["Never", "PreemptLowerPriority"]),
+            other => errors.not_supported_in_order(&at, other, &["PreemptLowerPriority", "Never"]),
         }
     }
     if let Some(overhead) = get(spec, "overhead") {

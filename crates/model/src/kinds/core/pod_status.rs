@@ -15,8 +15,9 @@ pub(crate) fn validate(pod: &Value, old_pod: &Value, errors: &mut ErrorList) {
     let old = old_pod.get("status").unwrap_or(&null);
     let spec = part(old_pod, "spec");
     let at = At::of("status");
+    conditions(status, &at.child("conditions"), errors);
     let nominated = text(status, "nominatedNodeName");
-    if !nominated.is_empty() {
+    if !nominated.is_empty() && nominated != text(old, "nominatedNodeName") {
         let messages = names::dns1123_subdomain(nominated);
         errors.invalid_each(&at.child("nominatedNodeName"), nominated, messages);
     }
@@ -24,6 +25,7 @@ pub(crate) fn validate(pod: &Value, old_pod: &Value, errors: &mut ErrorList) {
         errors.forbidden(&at.child("nodeName"), "may not be changed directly");
     }
     pod_ips(status, &at.child("podIPs"), errors);
+    host_ips(status, old, &at.child("hostIPs"), errors);
     for (key, containers) in [
         ("containerStatuses", "containers"),
         ("initContainerStatuses", "initContainers"),
@@ -49,6 +51,37 @@ pub(crate) fn validate(pod: &Value, old_pod: &Value, errors: &mut ErrorList) {
     }
 }
 
+/// Conditions that are not Kubernetes' own need a qualified name.
+fn conditions(status: &Value, list_at: &At<'_>, errors: &mut ErrorList) {
+    for (i, condition) in list(status, "conditions").iter().enumerate() {
+        let kind = text(condition, "type");
+        if !matches!(kind, "PodScheduled" | "Ready" | "Initialized") {
+            // The capital is upstream's.
+            let at = list_at.index(i);
+            errors.invalid_each(&at.child("Type"), kind, names::qualified_name(kind));
+        }
+    }
+}
+
+fn host_ips(status: &Value, old: &Value, at: &At<'_>, errors: &mut ErrorList) {
+    let ips = list(status, "hostIPs");
+    let known: BTreeSet<&str> = list(old, "hostIPs")
+        .iter()
+        .map(|ip| text(ip, "ip"))
+        .collect();
+    for (i, entry) in ips.iter().enumerate() {
+        let ip = text(entry, "ip");
+        if i == 0 && ip != text(status, "hostIP") {
+            let at = at.index(0);
+            errors.invalid(&at.child("ip"), ip, "must be equal to `hostIP`");
+        }
+        if !known.contains(ip) {
+            net::valid_ip(ip, &at.index(i), errors);
+        }
+    }
+    one_of_each_family(ips, at, errors);
+}
+
 fn pod_ips(status: &Value, at: &At<'_>, errors: &mut ErrorList) {
     let ips = list(status, "podIPs");
     let mut seen = BTreeSet::new();
@@ -59,6 +92,10 @@ fn pod_ips(status: &Value, at: &At<'_>, errors: &mut ErrorList) {
             errors.duplicate(&at.index(i), ip);
         }
     }
+    one_of_each_family(ips, at, errors);
+}
+
+fn one_of_each_family(ips: &[Value], at: &At<'_>, errors: &mut ErrorList) {
     if ips.len() < 2 {
         return;
     }

@@ -1,5 +1,7 @@
 use super::*;
 
+#[path = "pod_tests/compared.rs"]
+mod compared;
 #[path = "pod_tests/containers.rs"]
 mod containers;
 #[path = "pod_tests/properties.rs"]

@@ -5,6 +5,7 @@ use super::pod_qos;
 use super::pod_spec;
 use crate::Value;
 use crate::field::ErrorList;
+use crate::validation::amounts::Amount;
 use crate::validation::at::{At, Report};
 use crate::validation::names;
 use crate::validation::read::{entries, get, int, list, map, same, same_field, text};
@@ -122,7 +123,7 @@ fn only_deleted_gates(new: &Value, old: &Value, at: &At<'_>, errors: &mut ErrorL
         let name = text(gate, "name");
         if !was.contains(name) {
             errors.forbidden(
-                &at.index(i),
+                &at.index(i).child("name"),
                 format!("only deletion is allowed, but found new scheduling gate '{name}'"),
             );
         }
@@ -139,7 +140,7 @@ fn gated(new: &Value, old: &Value, munged: &mut Value, at: &At<'_>, errors: &mut
             errors.invalid(
                 &at.child("nodeSelector"),
                 new.get("nodeSelector").cloned().unwrap_or_default(),
-                "only additions are allowed (no mutations or deletions)",
+                "only additions to spec.nodeSelector are allowed (no mutations or deletions)",
             );
         }
         take_back(munged, old, "nodeSelector");
@@ -256,28 +257,42 @@ pub(crate) fn validate_resize(pod: &Value, old_pod: &Value, errors: &mut ErrorLi
     if pod_qos::class(pod) != pod_qos::class(old_pod) {
         errors.invalid(
             &at,
-            pod_qos::class(old_pod).as_str(),
+            crate::meta::text(pod, &["status", "qosClass"]),
             "Pod QOS Class may not change as a result of resizing",
         );
     }
-    let mut munged = new.clone();
     for key in ["containers", "initContainers"] {
-        let (now, was) = (list(new, key), list(old, key));
-        let list_at = at.child(key);
-        if now.len() != was.len() {
-            errors.forbidden(&list_at, "pod updates may not add or remove containers");
+        if list(new, key).len() != list(old, key).len() {
+            let detail = "pod updates may not add or remove containers";
+            errors.forbidden(&at.child(key), detail);
             return;
         }
-        for (i, (now, was)) in now.iter().zip(was).enumerate() {
-            let container_at = list_at.index(i);
-            only_cpu_and_memory(now, was, &container_at.child("resources"), errors);
-        }
-        let containers = munged.get_mut(key).and_then(Value::as_array_mut);
-        for (container, was) in containers.into_iter().flatten().zip(was) {
-            let sidecar = text(was, "restartPolicy") == "Always";
-            if key == "containers" || sidecar {
-                take_back(container, was, "resources");
+    }
+    for key in ["initContainers", "containers"] {
+        let list_at = at.child(key);
+        for (i, (now, was)) in list(new, key).iter().zip(list(old, key)).enumerate() {
+            if key == "containers" || is_sidecar(was) {
+                let container_at = list_at.index(i);
+                amounts_may_change(now, was, &container_at.child("resources"), errors);
             }
+        }
+    }
+    let mut munged = new.clone();
+    for key in ["containers", "initContainers"] {
+        let containers = munged.get_mut(key).and_then(Value::as_array_mut);
+        for (container, was) in containers.into_iter().flatten().zip(list(old, key)) {
+            let what = match (key, is_sidecar(was)) {
+                ("containers", _) => "only cpu and memory resources are mutable",
+                (_, true) => "only cpu and memory resources for sidecar containers are mutable",
+                _ => "resources for non-sidecar init containers are immutable",
+            };
+            if key == "containers" || is_sidecar(was) {
+                take_back_amounts(container, was);
+            }
+            if !same(Some(container), Some(was)) {
+                errors.forbidden(&at, what);
+            }
+            *container = was.clone();
         }
     }
     if !same(Some(&munged), Some(old)) {
@@ -298,31 +313,56 @@ fn says_for_all(spec: &Value) -> bool {
     is_said("requests") || is_said("limits")
 }
 
-fn only_cpu_and_memory(now: &Value, was: &Value, at: &At<'_>, errors: &mut ErrorList) {
-    let null = Value::Null;
-    let part = |container: &Value, key: &str| {
-        let resources = get(container, "resources").unwrap_or(&null);
-        let mut list = resources.get(key).cloned().unwrap_or_default();
-        if let Some(map) = list.as_object_mut() {
-            map.remove("cpu");
-            map.remove("memory");
-        }
-        serde_json::json!({ key: list })
-    };
+fn is_sidecar(container: &Value) -> bool {
+    text(container, "restartPolicy") == "Always"
+}
+
+/// Puts the old amounts of CPU and memory in place of the new ones.
+fn take_back_amounts(container: &mut Value, was: &Value) {
     for key in ["limits", "requests"] {
-        if !same(Some(&part(now, key)), Some(&part(was, key))) {
-            errors.forbidden(&at.child(key), "only cpu and memory resources are mutable");
-        }
-        let has = |c: &Value, name: &str| {
-            get(c, "resources")
-                .and_then(|r| get(r, key))
-                .is_some_and(|l| get(l, name).is_some())
-        };
         for name in ["cpu", "memory"] {
-            if has(was, name) && !has(now, name) {
-                let detail = format!("resource {key} cannot be removed");
-                errors.forbidden(&at.child(key), detail);
+            let path = ["resources", key, name];
+            match crate::meta::at(was, &path) {
+                Some(amount) => crate::meta::set(container, &path, amount.clone()),
+                None => drop(crate::meta::remove(container, &path)),
             }
         }
     }
+}
+
+/// Reports amounts that were taken away, and limits of memory that became less, unless the
+/// container is restarted for that.
+fn amounts_may_change(now: &Value, was: &Value, at: &At<'_>, errors: &mut ErrorList) {
+    let amounts = |container: &'_ Value, key: &str| {
+        let found = crate::meta::at(container, &["resources", key]).and_then(Value::as_object);
+        found.cloned().unwrap_or_default()
+    };
+    for key in ["requests", "limits"] {
+        let (now, was) = (amounts(now, key), amounts(was, key));
+        if was.keys().any(|name| !now.contains_key(name)) {
+            let detail = format!("resource {key} cannot be removed");
+            errors.forbidden(&at.child(key), detail);
+        }
+    }
+    let restarts = list(now, "resizePolicy")
+        .iter()
+        .find(|policy| text(policy, "resourceName") == "memory")
+        .is_some_and(|policy| text(policy, "restartPolicy") == "RestartContainer");
+    if restarts {
+        return;
+    }
+    let limit = |container: &Value| {
+        amounts(container, "limits")
+            .get("memory")
+            .and_then(Amount::of)
+    };
+    let what = match (limit(now), limit(was)) {
+        (Some(now), Some(was)) if now < was => "decreased",
+        (Some(_), None) => "added",
+        _ => return,
+    };
+    errors.forbidden(
+        &at.child("limits").key("memory"),
+        format!("memory limits cannot be {what} unless resizePolicy is RestartContainer"),
+    );
 }

@@ -132,7 +132,7 @@ fn scope_selector(spec: &Value, selector: &Value, at: &At<'_>, errors: &mut Erro
             );
         }
         let operator = text(term, "operator");
-        if scope != "PriorityClass" && operator != "Exists" {
+        if SCOPES.contains(&scope) && scope != "PriorityClass" && operator != "Exists" {
             errors.invalid(
                 &at.child("operator"),
                 operator,

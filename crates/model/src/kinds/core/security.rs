@@ -83,11 +83,13 @@ pub(crate) fn validate_pod(spec: &Value, spec_at: &At<'_>, errors: &mut ErrorLis
     }
     share_process_namespace(spec, &at, errors);
     sysctls(spec, context, &at.child("sysctls"), errors);
-    for (key, supported) in [
+    let policies: [(&str, &[&str]); 3] = [
         ("fsGroupChangePolicy", &["Always", "OnRootMismatch"]),
         ("supplementalGroupsPolicy", &["Merge", "Strict"]),
-        ("seLinuxChangePolicy", &["MountOption", "Recursive"]),
-    ] {
+        // The other one, `MountOption`, is behind a gate that is off by default.
+        ("seLinuxChangePolicy", &["Recursive"]),
+    ];
+    for (key, supported) in policies {
         if let Some(policy) = get(context, key).and_then(Value::as_str)
             && !supported.contains(&policy)
         {
@@ -123,7 +125,7 @@ fn sysctls(spec: &Value, context: &Value, at: &At<'_>, errors: &mut ErrorList) {
                 "must have at most 253 characters and match regex \
                  ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$",
             );
-        } else if !seen.insert(dotted(name)) {
+        } else if !seen.insert(name) {
             errors.duplicate(&at.child("name"), name);
         }
         let name = dotted(name);

@@ -7,7 +7,7 @@ use crate::Value;
 use crate::field::ErrorList;
 use crate::validation::amounts::Amount;
 use crate::validation::at::{At, Report};
-use crate::validation::read::{get, int, list, text};
+use crate::validation::read::{get, int, is_blank, list, text};
 use crate::validation::{names, object_meta};
 use std::collections::BTreeSet;
 
@@ -66,13 +66,13 @@ fn made_claims(spec: &Value, pod_name: &str, list_at: &At<'_>, errors: &mut Erro
     }
 }
 
-fn source(volume: &Value, pod_name: &str, at: &At<'_>, errors: &mut ErrorList) {
+fn source(volume: &Value, pod_name: &str, volume_at: &At<'_>, errors: &mut ErrorList) {
     let mut found = false;
     for kind in VOLUME_SOURCES {
         let Some(source) = get(volume, kind) else {
             continue;
         };
-        let at = at.child(kind);
+        let at = volume_at.child(kind);
         if found {
             errors.forbidden(&at, "may not specify more than 1 volume type");
             continue;
@@ -95,11 +95,16 @@ fn source(volume: &Value, pod_name: &str, at: &At<'_>, errors: &mut ErrorList) {
             "projected" => projected(source, &at, errors),
             "ephemeral" => ephemeral(source, text(volume, "name"), pod_name, &at, errors),
             "image" => image(source, &at, errors),
+            // The name is upstream's.
+            "gcePersistentDisk" => {
+                let at = volume_at.child("persistentDisk");
+                volume_sources::validate(kind, source, false, &at, errors);
+            }
             other => volume_sources::validate(other, source, false, &at, errors),
         }
     }
     if !found {
-        errors.required(at, "must specify a volume type");
+        errors.required(volume_at, "must specify a volume type");
     }
 }
 
@@ -118,7 +123,7 @@ fn empty_dir(source: &Value, at: &At<'_>, errors: &mut ErrorList) {
 fn git_repo(source: &Value, at: &At<'_>, errors: &mut ErrorList) {
     volume_sources::required(source, &["repository"], at, errors);
     let directory = text(source, "directory");
-    paths::unreserved(directory, &at.child("directory"), errors);
+    paths::descending(directory, &at.child("directory"), errors);
 }
 
 fn image(source: &Value, at: &At<'_>, errors: &mut ErrorList) {
@@ -191,23 +196,18 @@ fn projected(source: &Value, at: &At<'_>, errors: &mut ErrorList) {
     let mut paths_seen: BTreeSet<String> = BTreeSet::new();
     for (i, projection) in list(source, "sources").iter().enumerate() {
         let item_at = list_at.index(i);
-        let mut found = false;
+        let mut found = 0;
         for kind in PROJECTIONS {
             let Some(part) = get(projection, kind) else {
                 continue;
             };
             let kind_at = item_at.child(kind);
-            if found {
-                errors.forbidden(
-                    &kind_at,
-                    "may not specify more than 1 volume type per source",
-                );
-                continue;
-            }
-            found = true;
-            projection_source(kind, part, &kind_at, errors);
+            found += 1;
+            projection_source(kind, part, at, &kind_at, errors);
             let files: Vec<&str> = match *kind {
-                "serviceAccountToken" | "clusterTrustBundle" => vec![text(part, "path")],
+                // Upstream does not look for these among the others.
+                "serviceAccountToken" => Vec::new(),
+                "clusterTrustBundle" => vec![text(part, "path")],
                 _ => list(part, "items")
                     .iter()
                     .map(|f| text(f, "path"))
@@ -223,10 +223,21 @@ fn projected(source: &Value, at: &At<'_>, errors: &mut ErrorList) {
                 }
             }
         }
+        if found > 1 {
+            let detail = "may not specify more than 1 volume type per source";
+            errors.forbidden(&item_at, detail);
+        }
     }
 }
 
-fn projection_source(kind: &str, part: &Value, at: &At<'_>, errors: &mut ErrorList) {
+/// `at` is where the part stands, in the volume at `volume_at`.
+fn projection_source(
+    kind: &str,
+    part: &Value,
+    volume_at: &At<'_>,
+    at: &At<'_>,
+    errors: &mut ErrorList,
+) {
     match kind {
         "secret" | "configMap" => {
             volume_sources::required(part, &["name"], at, errors);
@@ -251,8 +262,9 @@ fn projection_source(kind: &str, part: &Value, at: &At<'_>, errors: &mut ErrorLi
                 let detail = "may not specify a duration larger than 2^32 seconds";
                 errors.invalid(&seconds_at, seconds, detail);
             }
-            volume_sources::required(part, &["path"], at, errors);
-            paths::unreserved(text(part, "path"), &at.child("path"), errors);
+            // The place is upstream's.
+            volume_sources::required(part, &["path"], volume_at, errors);
+            paths::unreserved(text(part, "path"), &volume_at.child("path"), errors);
         }
         _ => {
             match (get(part, "name"), get(part, "signerName")) {
@@ -286,8 +298,13 @@ fn ephemeral(
     };
     let metadata = template.get("metadata").unwrap_or(&Value::Null);
     let metadata_at = template_at.child("metadata");
-    object_meta::labels(metadata, "labels", &metadata_at, errors);
     object_meta::annotations(metadata, &metadata_at, errors);
+    object_meta::labels(metadata, "labels", &metadata_at, errors);
+    for (key, value) in metadata.as_object().into_iter().flatten() {
+        if !matches!(key.as_str(), "annotations" | "labels") && !is_blank(Some(value)) {
+            errors.forbidden(&metadata_at.child(key), "cannot be set");
+        }
+    }
     let spec = template.get("spec").unwrap_or(&Value::Null);
     claim_spec::validate(spec, &template_at.child("spec"), errors);
     if !pod_name.is_empty() {

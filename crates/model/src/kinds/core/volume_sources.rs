@@ -6,7 +6,7 @@ use crate::Value;
 use crate::field::ErrorList;
 use crate::validation::at::{At, Report};
 use crate::validation::names;
-use crate::validation::read::{get, int, is_true, list, text};
+use crate::validation::read::{entries, get, int, is_true, list, text};
 
 /// Reports what is wrong with the source of type `kind`; types with rules of their own for pods
 /// (`emptyDir`, `secret`, `projected`, …) are not known here. `at` is where the source stands.
@@ -21,16 +21,16 @@ pub(crate) fn validate(
         "hostPath" => host_path(source, at, errors),
         "gcePersistentDisk" => {
             required(source, &["pdName"], at, errors);
-            in_range(source, "partition", 255, at, errors);
+            partition(source, at, errors);
         }
         "awsElasticBlockStore" => {
             required(source, &["volumeID"], at, errors);
-            in_range(source, "partition", 255, at, errors);
+            partition(source, at, errors);
         }
         "nfs" => {
             required(source, &["server", "path"], at, errors);
             let path = text(source, "path");
-            if !path.is_empty() && !path.starts_with('/') {
+            if !path.starts_with('/') {
                 errors.invalid(&at.child("path"), path, "must be an absolute path");
             }
         }
@@ -47,7 +47,7 @@ pub(crate) fn validate(
         "cephfs" => required_list(source, "monitors", at, errors),
         "quobyte" => quobyte(source, at, errors),
         "fc" => fc(source, at, errors),
-        "flexVolume" => required(source, &["driver"], at, errors),
+        "flexVolume" => flex(source, at, errors),
         "azureFile" => {
             required(source, &["secretName", "shareName"], at, errors);
             if get(source, "secretNamespace").and_then(Value::as_str) == Some("") {
@@ -100,6 +100,29 @@ fn in_range(holder: &Value, key: &str, max: i64, at: &At<'_>, errors: &mut Error
     }
 }
 
+/// A partition is left out, which is zero, or counted from one.
+fn partition(source: &Value, at: &At<'_>, errors: &mut ErrorList) {
+    let number = int(source, "partition").unwrap_or(0);
+    if !(0..=255).contains(&number) {
+        errors.invalid(&at.child("partition"), number, names::range(1, 255));
+    }
+}
+
+fn flex(source: &Value, at: &At<'_>, errors: &mut ErrorList) {
+    required(source, &["driver"], at, errors);
+    let at = at.child("options");
+    for (key, _) in entries(source, "options") {
+        let domain = key.split('/').next().unwrap_or_default().to_lowercase();
+        let reserved = ["kubernetes.io", "k8s.io"].iter().any(|owner| {
+            domain == *owner || domain.strip_suffix(owner).is_some_and(|d| d.ends_with('.'))
+        });
+        if key.contains('/') && reserved {
+            let detail = "kubernetes.io and k8s.io namespaces are reserved";
+            errors.invalid(&at.key(key), key, detail);
+        }
+    }
+}
+
 fn host_path(source: &Value, at: &At<'_>, errors: &mut ErrorList) {
     let path = text(source, "path");
     if path.is_empty() {
@@ -146,7 +169,11 @@ fn iscsi(source: &Value, at: &At<'_>, errors: &mut ErrorList) {
     if iqn.is_empty() {
         errors.required(&at.child("iqn"), "");
     } else if !["iqn", "eui", "naa"].iter().any(|p| iqn.starts_with(p)) {
-        errors.invalid(&at.child("iqn"), iqn, "must be valid format");
+        errors.invalid(
+            &at.child("iqn"),
+            iqn,
+            "must be valid format starting with iqn, eui, or naa",
+        );
     }
     in_range(source, "lun", 255, at, errors);
     let secret = get(source, "secretRef");
@@ -235,9 +262,6 @@ fn azure_disk(source: &Value, at: &At<'_>, errors: &mut ErrorList) {
         }
     }
     let uri = text(source, "diskURI");
-    if uri.is_empty() {
-        return;
-    }
     let managed = kind == "Managed";
     if managed && !uri.starts_with("/subscriptions/") {
         let form = "/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}";

@@ -13,7 +13,11 @@ const PROTOCOLS: &[&str] = &["TCP", "UDP", "SCTP"];
 
 /// Fills in the defaults: TCP, and the directions that the policy speaks of.
 pub(super) fn default(_version: &str, policy: &mut Value) {
-    let Some(spec) = policy.as_object_mut().and_then(|p| fill::map(p, "spec")) else {
+    let Some(policy) = policy.as_object_mut() else {
+        return;
+    };
+    fill::empty_map(policy, "spec");
+    let Some(spec) = fill::map(policy, "spec") else {
         return;
     };
     for direction in ["ingress", "egress"] {
@@ -103,9 +107,9 @@ pub(super) fn validate(policy: &Value, old: Option<&Value>) -> ErrorList {
         return errors;
     }
     for (i, one) in texts(spec, "policyTypes").enumerate() {
-        let supported = ["Egress", "Ingress"];
+        let supported = ["Ingress", "Egress"];
         if !supported.contains(&one) {
-            errors.not_supported(&at.index(i), one, &supported);
+            errors.not_supported_in_order(&at.index(i), one, &supported);
         }
     }
     errors
@@ -141,7 +145,7 @@ pub(super) fn warnings(policy: &Value, _old: Option<&Value>) -> Vec<String> {
 
 fn port(port: &Value, at: &At<'_>, errors: &mut ErrorList) {
     if get(port, "protocol").is_some() && !PROTOCOLS.contains(&text(port, "protocol")) {
-        errors.not_supported(&at.child("protocol"), text(port, "protocol"), PROTOCOLS);
+        errors.not_supported_in_order(&at.child("protocol"), text(port, "protocol"), PROTOCOLS);
     }
     let (end, end_at) = (int(port, "endPort"), at.child("endPort"));
     let number_faults = |number: i64, at: &At<'_>, errors: &mut ErrorList| {
@@ -165,7 +169,7 @@ fn port(port: &Value, at: &At<'_>, errors: &mut ErrorList) {
             number_faults(number, &at.child("port"), errors);
             if let Some(end) = end {
                 if end < number {
-                    errors.invalid(&end_at, end, "must be greater than or equal to `port`");
+                    errors.invalid(&end_at, number, "must be greater than or equal to `port`");
                 }
                 number_faults(end, &end_at, errors);
             }

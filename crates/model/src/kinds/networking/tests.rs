@@ -37,7 +37,7 @@ fn network_policies() {
         ),
         (
             rule(json!({"ports": [{"protocol": "ICMP"}]})),
-            "spec.ingress[0].ports[0].protocol: Unsupported value: \"ICMP\": supported values: \"SCTP\", \"TCP\", \"UDP\"",
+            "spec.ingress[0].ports[0].protocol: Unsupported value: \"ICMP\": supported values: \"TCP\", \"UDP\", \"SCTP\"",
         ),
         (
             rule(json!({"ports": [{"port": 0}]})),
@@ -45,7 +45,7 @@ fn network_policies() {
         ),
         (
             rule(json!({"ports": [{"port": 80, "endPort": 79}]})),
-            "spec.ingress[0].ports[0].endPort: Invalid value: 79: must be greater than or equal to `port`",
+            "spec.ingress[0].ports[0].endPort: Invalid value: 80: must be greater than or equal to `port`",
         ),
         (
             rule(json!({"ports": [{"endPort": 79}]})),
@@ -84,7 +84,7 @@ fn network_policies() {
         ),
         (
             json!({"policyTypes": ["Egress", "x"]}),
-            "spec.policyTypes[1]: Unsupported value: \"x\": supported values: \"Egress\", \"Ingress\"",
+            "spec.policyTypes[1]: Unsupported value: \"x\": supported values: \"Ingress\", \"Egress\"",
         ),
         (
             json!({"egress": [{"to": [{"namespaceSelector": {"matchLabels": {"a": "b"}}, "podSelector": {}}]}]}),

@@ -41,12 +41,9 @@ pub(super) fn validate(budget: &Value) -> ErrorList {
 /// Reports a limit that is no count of pods and no percentage up to 100.
 fn count_or_percent(limit: &Value, at: &At<'_>, errors: &mut ErrorList) {
     match limit {
-        Value::String(text) if !names::percent(text).is_empty() => errors.invalid(
-            at,
-            text.as_str(),
-            // The doubled sign is upstream's.
-            "must be an integer or percentage (e.g '5%%')",
-        ),
+        Value::String(text) if !names::percent(text).is_empty() => {
+            errors.invalid_each(at, text, names::percent(text));
+        }
         Value::String(text) => {
             let percent: Option<u64> = text.strip_suffix('%').and_then(|n| n.parse().ok());
             if percent.is_none_or(|percent| percent > 100) {
@@ -102,7 +99,7 @@ mod tests {
             ),
             (
                 json!({"maxUnavailable": "1"}),
-                "spec.maxUnavailable: Invalid value: \"1\": must be an integer or percentage (e.g '5%%')",
+                "spec.maxUnavailable: Invalid value: \"1\": a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
             ),
             (
                 json!({"maxUnavailable": 1, "minAvailable": 1}),

@@ -200,7 +200,7 @@ fn environment() {
                 json!({"name": "A", "valueFrom": {"secretKeyRef": {}}}),
             )],
             vec![
-                "spec.containers[0].env[0].valueFrom.secretKeyRef.name: Required value",
+                "spec.containers[0].env[0].valueFrom.secretKeyRef.name: Invalid value: \"\": a lowercase",
                 "spec.containers[0].env[0].valueFrom.secretKeyRef.key: Required value",
             ],
         ),
