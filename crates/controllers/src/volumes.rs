@@ -53,7 +53,6 @@ enum Source {
 }
 
 struct Loop {
-    reader: Arc<dyn Cluster>,
     identities: Identities,
     storage: Storage,
     queue: Queue<Work>,
@@ -75,7 +74,6 @@ pub(crate) async fn run(reader: Arc<dyn Cluster>, identities: Identities) {
             "persistentvolume-controller",
         ),
         ephemeral: Recorder::new(Arc::clone(&identities.ephemeral), "ephemeral_volume"),
-        reader,
         identities,
         storage: Storage::default(),
         queue: Queue::default(),
@@ -304,7 +302,8 @@ impl Loop {
     async fn look_up(&mut self, key: &Key) -> Result<(), Status> {
         let (namespace, name) = key;
         let resource = "persistentvolumeclaims";
-        let found = get(self.reader.as_ref(), resource, Some(namespace), name).await?;
+        let binder = self.identities.binder.as_ref();
+        let found = get(binder, resource, Some(namespace), name).await?;
         if let Some(claim) = found {
             self.storage.set_claim(claim);
         }

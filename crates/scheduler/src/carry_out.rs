@@ -1,6 +1,8 @@
 //! Carrying out a decision, beside the loop that makes the next one.
 
 use crate::requests::{Making, Requests};
+use crate::sources::Source;
+use crate::volumes::Claiming;
 use model::Value;
 use model::status::Status;
 use scheduling::{Plugin, PodKey};
@@ -30,6 +32,13 @@ pub(crate) enum Done {
         key: PodKey,
         status: Status,
         attempt: Attempt,
+    },
+    /// The volumes of the pod's claims were asked for, or could not all be.
+    Claimed {
+        claiming: Box<Claiming>,
+        /// What was written.
+        written: Vec<(Source, Value)>,
+        result: Result<(), Status>,
     },
     /// The pod knows why it has no node, and whoever had to go for it is going.
     Explained {
@@ -67,6 +76,17 @@ pub(crate) async fn bind(
             status,
             attempt,
         },
+    }
+}
+
+/// Asks for the volumes of a pod's claims.
+pub(crate) async fn claim(requests: Arc<Requests>, claiming: Claiming) -> Done {
+    let mut written = Vec::new();
+    let result = requests.ask_volumes(&claiming, &mut written).await;
+    Done::Claimed {
+        claiming: Box::new(claiming),
+        written,
+        result,
     }
 }
 

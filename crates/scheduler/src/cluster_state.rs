@@ -96,6 +96,11 @@ impl State {
         }
     }
 
+    /// Takes in an object of storage as this scheduler wrote it.
+    pub(crate) fn written(&mut self, source: Source, object: &Value, now: u64) {
+        self.apply(source, object, &Bytes::new(), now);
+    }
+
     fn keep_pods(&mut self, pods: &[(Value, Bytes)], now: u64) {
         let there: HashSet<PodKey> = pods.iter().map(|(pod, _)| PodKey::of(pod)).collect();
         let placed = self.engine.cluster.pods().map(|pod| &pod.key);

@@ -11,6 +11,7 @@ mod requests;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod volumes;
 
 pub use metrics::Metrics;
 
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use volumes::{Awaited, Claiming};
 
 /// The name that pods ask for in `spec.schedulerName`.
 pub const NAME: &str = "default-scheduler";
@@ -57,6 +59,7 @@ pub async fn run(cluster: Arc<dyn Cluster>, settings: Settings) {
         state: State::new(settings.seed),
         metrics: settings.metrics,
         running: JoinSet::new(),
+        awaited: Awaited::default(),
         start: Instant::now(),
     };
     // Ends with this future.
@@ -70,6 +73,8 @@ struct Scheduler {
     requests: Arc<Requests>,
     metrics: Arc<Metrics>,
     running: JoinSet<Done>,
+    /// Pods whose claims have no volumes yet.
+    awaited: Awaited,
     start: Instant,
 }
 
@@ -80,15 +85,22 @@ impl Scheduler {
             self.show();
             let now = self.now();
             let may_decide = self.state.ready() && self.running.len() < RUNNING;
-            let wait = self.state.queue.next_time().map(|time| {
+            let until = |time: u64| {
                 let wait = Duration::from_millis(time.saturating_sub(now));
                 tokio::time::sleep(wait)
-            });
+            };
+            let wait = self.state.queue.next_time().map(until);
+            let patience = self.awaited.next_time().map(until);
             tokio::select! {
                 biased;
                 Some((source, update)) = updates.next() => match update {
                     Update::Trouble(status) => tracing::warn!(%status, "cannot follow the cluster"),
-                    update => self.state.observe(source, update, now),
+                    update => {
+                        self.state.observe(source, update, now);
+                        if source.is_about_volumes() {
+                            self.look_after_volumes();
+                        }
+                    }
                 },
                 Some(done) = self.running.join_next() => match done {
                     Ok(done) => self.finish(done),
@@ -99,6 +111,7 @@ impl Scheduler {
                     tokio::task::yield_now().await;
                 }
                 Some(()) = optional(wait), if may_decide => {}
+                Some(()) = optional(patience) => self.look_after_volumes(),
             }
         }
     }
@@ -142,10 +155,28 @@ impl Scheduler {
                     number: self.state.queue.attempts(&info.key),
                     since_first: Duration::from_millis(now.saturating_sub(first)),
                 };
-                self.state.assume(info, &placement.node);
                 let requests = Arc::clone(&self.requests);
-                self.running
-                    .spawn(carry_out::bind(requests, pod, placement.node, attempt));
+                let node = placement.node;
+                let cluster = &mut self.state.engine.cluster;
+                let plan = cluster.volume_plan(&info, &node);
+                let key = info.key.clone();
+                if !plan.is_empty() {
+                    cluster.assume_volumes(&key.namespace, &plan, &node);
+                }
+                self.state.assume(info, &node);
+                if plan.is_empty() {
+                    self.running
+                        .spawn(carry_out::bind(requests, pod, node, attempt));
+                    return;
+                }
+                let claiming = Claiming {
+                    pod,
+                    key,
+                    node,
+                    plan,
+                    attempt,
+                };
+                self.running.spawn(carry_out::claim(requests, claiming));
             }
             Err(mut diagnosis) => {
                 let (nominated, making) = self.preempt(&info, &mut diagnosis);
@@ -223,6 +254,53 @@ impl Scheduler {
         }
     }
 
+    /// Binds the pods whose claims have their volumes by now, and gives up on those that will not
+    /// get them.
+    fn look_after_volumes(&mut self) {
+        let (now, state) = (self.now(), &self.state);
+        let is_waiting = |key: &PodKey| state.is_waiting(key);
+        for (claiming, end) in self.awaited.ready(&state.engine.cluster, is_waiting, now) {
+            match end {
+                Ok(()) => {
+                    let requests = Arc::clone(&self.requests);
+                    let Claiming {
+                        pod, node, attempt, ..
+                    } = claiming;
+                    self.running
+                        .spawn(carry_out::bind(requests, pod, node, attempt));
+                }
+                Err(why) => self.give_up_volumes(claiming, &format!("binding volumes: {why}")),
+            }
+        }
+    }
+
+    /// The pod's claims do not get their volumes: it waits for a node again.
+    fn give_up_volumes(&mut self, claiming: Claiming, why: &str) {
+        let now = self.now();
+        let Claiming {
+            pod,
+            key,
+            plan,
+            attempt,
+            ..
+        } = claiming;
+        let cluster = &mut self.state.engine.cluster;
+        cluster.revert_volumes(&key.namespace, &plan);
+        self.metrics
+            .attempt(Outcome::Error, attempt.started.elapsed());
+        self.state.unassume(&key, now);
+        if !self.state.is_waiting(&key) {
+            return;
+        }
+        let message = format!("running PreBind plugin \"VolumeBinding\": {why}");
+        let failure = Failure {
+            status: requests::unplaced(&pod, Reason::SchedulerError, &message, Some("")),
+            making: None,
+            refused_by: BTreeSet::new(),
+        };
+        self.explain(pod, &message, failure, now);
+    }
+
     /// Takes in what became of a decision.
     fn finish(&mut self, done: Done) {
         let now = self.now();
@@ -254,6 +332,22 @@ impl Scheduler {
                     refused_by: BTreeSet::new(),
                 };
                 self.explain(*pod, &message, failure, now);
+            }
+            Done::Claimed {
+                claiming,
+                written,
+                result,
+            } => {
+                for (source, object) in &written {
+                    self.state.written(*source, object, now);
+                }
+                match result {
+                    Ok(()) => {
+                        self.awaited.add(*claiming, now);
+                        self.look_after_volumes();
+                    }
+                    Err(status) => self.give_up_volumes(*claiming, &status.message),
+                }
             }
             Done::Explained { key, refused_by } => self.put_back(&key, refused_by, now),
             Done::NotExplained { key, status } => {

@@ -56,6 +56,11 @@ impl Source {
         )
     }
 
+    /// Whether it can end somebody's wait for volumes.
+    pub(crate) fn is_about_volumes(self) -> bool {
+        self.is_storage() || matches!(self, Self::Nodes | Self::Pods)
+    }
+
     fn resource(self) -> ResourceRef {
         match self {
             Self::Pods => ResourceRef::core("pods"),

@@ -3,6 +3,7 @@
 mod fake;
 mod recording;
 mod running;
+mod volumes;
 
 use fake::FakeCluster;
 use model::Value;

@@ -4,7 +4,7 @@ use crate::node::NodeInfo;
 use crate::pod::{PodInfo, PodKey};
 use crate::scope::{NamespaceLabels, Scope, Term};
 use crate::spread::Constraint;
-use crate::storage::Storage;
+use crate::storage::{Progress, Storage, VolumePlan};
 use crate::tally::{CarriedTerms, Groups, Predicate};
 use crate::topology::{KeyId, NodeId, Topology, at};
 use foldhash::HashMap;
@@ -388,6 +388,33 @@ impl Cluster {
     /// A PersistentVolume is gone.
     pub fn remove_volume(&mut self, name: &str) {
         self.storage.remove_volume(name);
+    }
+
+    /// What has to be written so that the pod's claims have their volumes on a node; nothing if
+    /// they have them, or cannot have them there.
+    pub fn volume_plan(&self, pod: &PodInfo, node: &str) -> VolumePlan {
+        let plan = self.node(node).map(|node| self.storage.plan(pod, node));
+        plan.and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// From now on the plan counts as written.
+    pub fn assume_volumes(&mut self, namespace: &str, plan: &VolumePlan, node: &str) {
+        self.storage.assume(namespace, plan, node);
+    }
+
+    /// What of the plan was not written will not be.
+    pub fn revert_volumes(&mut self, namespace: &str, plan: &VolumePlan) {
+        self.storage.revert(namespace, plan);
+    }
+
+    /// How far a plan has come that was written for a pod on a node.
+    pub fn volume_progress(&self, namespace: &str, plan: &VolumePlan, node: &str) -> Progress {
+        match self.node(node) {
+            Some(node) => self.storage.progress(namespace, plan, node),
+            None => Progress::Failed(format!(
+                "failed to get node {node:?}: node {node:?} not found"
+            )),
+        }
     }
 
     /// A StorageClass.

@@ -48,5 +48,5 @@ pub use node::NodeInfo;
 pub use pod::{HostPort, PodInfo, PodKey};
 pub use preempt::{Preemption, Refused};
 pub use queue::{Queue, Waits};
-pub use storage::VolumePlan;
+pub use storage::{Binding, Progress, Provision, VolumePlan};
 pub use taint::{Effect, Taint, Toleration};

@@ -1,8 +1,12 @@
 //! Claims, volumes, storage classes and the limits of nodes, as the cluster's objects tell them, and
 //! what follows for the nodes that a pod can run on.
 
-use crate::claim::{Claim, NO_PROVISIONER, Seeker, Volume, find_volume};
-use crate::misfit::{Misfit, Plugin, Unbindable};
+mod plan;
+
+pub use plan::{Binding, Progress, Provision, VolumePlan};
+
+use crate::claim::{Claim, Volume};
+use crate::misfit::{Misfit, Plugin};
 use crate::node::NodeInfo;
 use crate::pod::PodInfo;
 use crate::volumes::ClaimName;
@@ -22,22 +26,6 @@ struct Class {
 
 type Name = (String, String);
 
-/// How the claims of a pod that goes to a node get their volumes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct VolumePlan {
-    /// Claims, each with the volume that it is to have.
-    pub bindings: Vec<(String, String)>,
-    /// Claims for which a volume is to be made.
-    pub provisions: Vec<String>,
-}
-
-impl VolumePlan {
-    /// Whether there is nothing to do.
-    pub fn is_empty(&self) -> bool {
-        self.bindings.is_empty() && self.provisions.is_empty()
-    }
-}
-
 /// What is known of storage.
 #[derive(Debug, Default)]
 pub(crate) struct Storage {
@@ -48,6 +36,9 @@ pub(crate) struct Storage {
     limits: HashMap<String, HashMap<String, i64>>,
     /// How many placed pods use a claim.
     users: HashMap<Name, i64>,
+    /// Claims and volumes that are taken to be as they are about to be written, as they are.
+    unwritten_claims: HashMap<Name, Claim>,
+    unwritten_volumes: HashMap<String, Volume>,
 }
 
 fn name(object: &Value) -> Name {
@@ -58,27 +49,44 @@ fn name(object: &Value) -> Name {
 impl Storage {
     pub(crate) fn set_claim(&mut self, claim: &Value) {
         let read = Claim::of(claim);
-        let known = self.claims.get(&name(claim));
+        let key = name(claim);
         let is_older = |known: &Claim| known.uid != read.uid || known.version <= read.version;
-        if known.is_none_or(is_older) {
-            self.claims.insert(name(claim), read);
+        // While something is about to be written, only what came after it counts.
+        let is_news = match self.unwritten_claims.get(&key) {
+            Some(before) => before.uid != read.uid || before.version < read.version,
+            None => self.claims.get(&key).is_none_or(is_older),
+        };
+        if is_news {
+            self.unwritten_claims.remove(&key);
+            self.claims.insert(key, read);
         }
     }
 
     pub(crate) fn remove_claim(&mut self, namespace: &str, name: &str) {
-        self.claims.remove(&(namespace.to_owned(), name.to_owned()));
+        let key = (namespace.to_owned(), name.to_owned());
+        self.claims.remove(&key);
+        self.unwritten_claims.remove(&key);
     }
 
     pub(crate) fn set_volume(&mut self, volume: &Value) {
         let read = Volume::of(volume);
-        let known = self.volumes.get(meta::name(volume));
-        if known.is_none_or(|known| known.version <= read.version) {
-            self.volumes.insert(meta::name(volume).to_owned(), read);
+        let name = meta::name(volume);
+        let is_news = match self.unwritten_volumes.get(name) {
+            Some(before) => before.version < read.version,
+            None => {
+                let known = self.volumes.get(name);
+                known.is_none_or(|known| known.version <= read.version)
+            }
+        };
+        if is_news {
+            self.unwritten_volumes.remove(name);
+            self.volumes.insert(name.to_owned(), read);
         }
     }
 
     pub(crate) fn remove_volume(&mut self, name: &str) {
         self.volumes.remove(name);
+        self.unwritten_volumes.remove(name);
     }
 
     pub(crate) fn set_class(&mut self, class: &Value) {
@@ -307,81 +315,6 @@ impl Storage {
             let more = count(&fresh);
             more > 0 && count(&used).saturating_add(more) > *limit
         })
-    }
-
-    /// How the pod's claims get their volumes if it goes to the node.
-    pub(crate) fn plan(&self, pod: &PodInfo, node: &NodeInfo) -> Result<VolumePlan, Unbindable> {
-        let mut faults = Unbindable::default();
-        let mut plan = VolumePlan::default();
-        let own = pod.volumes.claims.iter();
-        let own = own.filter_map(|claim| self.claim(pod, &claim.name));
-        let (bound, waiting): (Vec<&Claim>, Vec<&Claim>) = own.partition(|claim| claim.is_bound());
-        // The first that is amiss is told.
-        for claim in bound {
-            match self.volumes.get(&claim.volume) {
-                None => faults.lost = true,
-                Some(volume) => faults.unreached = !volume.is_reached(&node.labels),
-            }
-            if faults.is_any() {
-                break;
-            }
-        }
-        let is_here = |to: &String| *to == node.name;
-        let mut selected = waiting
-            .iter()
-            .filter_map(|claim| claim.selected_node.as_ref());
-        if !selected.all(is_here) {
-            faults.none_available = true;
-            return Err(faults);
-        }
-        let (made, mut sought): (Vec<&Claim>, Vec<&Claim>) = waiting
-            .into_iter()
-            .partition(|claim| claim.selected_node.is_some());
-        // The smallest claims choose first.
-        sought.sort_by_key(|claim| claim.storage);
-        let mut rest = made;
-        for claim in sought {
-            let taken = |name: &str| plan.bindings.iter().any(|(_, taken)| taken == name);
-            let free = self
-                .volumes
-                .iter()
-                .map(|(name, volume)| (name.as_str(), volume));
-            let free = free.filter(|(name, _)| !taken(name));
-            match find_volume(claim, free, Seeker::Node(&node.labels)) {
-                Some(volume) => {
-                    let pair = (claim.name.clone(), volume.to_owned());
-                    plan.bindings.push(pair);
-                }
-                None => rest.push(claim),
-            }
-        }
-        for claim in rest {
-            if !self.can_provide(claim, node) {
-                faults.none_available = true;
-                break;
-            }
-            plan.provisions.push(claim.name.clone());
-        }
-        if faults.is_any() {
-            Err(faults)
-        } else {
-            Ok(plan)
-        }
-    }
-
-    /// Whether a new volume can be made for the claim that the node reaches.
-    fn can_provide(&self, claim: &Claim, node: &NodeInfo) -> bool {
-        let Some(class) = self.classes.get(claim.class_name()) else {
-            return false;
-        };
-        let is_there = |topology: &Vec<(String, Vec<String>)>| {
-            topology.iter().all(|(key, values)| {
-                let label = node.labels.get(key);
-                label.is_some_and(|label| values.contains(label))
-            })
-        };
-        !matches!(class.provisioner.as_str(), "" | NO_PROVISIONER)
-            && (class.topologies.is_empty() || class.topologies.iter().any(is_there))
     }
 }
 

@@ -74,6 +74,10 @@ pub async fn commit(
         let now = clock::timestamp(clock::now());
         model::kinds::certificates::stamp_conditions(&mut new, &old, &now);
     }
+    if strategy::times_phase(&served.stored) && change.subresource == "status" {
+        let now = clock::timestamp(clock::now());
+        model::kinds::core::persistent_volume::stamp_phase(&mut new, Some(&old), &now);
+    }
     server.schema.complete(&served.stored_schema, &mut new);
     if let Some(raised) = generation::raised(&served.stored, &new, &old, change.subresource) {
         meta::set(&mut new, &["metadata", "generation"], raised);

@@ -138,6 +138,10 @@ pub async fn store_new(
             (stored.behavior.default)(&stored.storage_version, &mut object);
         }
         (served.stored.behavior.prepare_create)(&mut object);
+        if strategy::times_phase(&served.stored) {
+            let now = clock::timestamp(clock::now());
+            model::kinds::core::persistent_volume::stamp_phase(&mut object, None, &now);
+        }
         complete(server, ctx, &served, &mut object, terms)?;
         let charged = charge(server, ctx, &served, &mut object, dry_run).await?;
         let object = std::mem::take(&mut object);

@@ -48,6 +48,11 @@ pub fn records_requestor(resource: &Resource) -> bool {
     resource.group == "certificates.k8s.io" && is(resource, &["certificatesigningrequests"])
 }
 
+/// Whether objects say since when they have their phase.
+pub fn times_phase(resource: &Resource) -> bool {
+    resource.group.is_empty() && is(resource, &["persistentvolumes"])
+}
+
 /// Whether new objects have annotations from which fields follow when they are stored.
 pub fn has_old_annotations(resource: &Resource) -> bool {
     resource.group.is_empty() && is(resource, &["pods"])

@@ -16,7 +16,7 @@ mod limit_range;
 mod namespace;
 mod node;
 mod paths;
-pub(crate) mod persistent_volume;
+pub mod persistent_volume;
 mod persistent_volume_claim;
 pub mod placement;
 mod pod;

@@ -47,7 +47,8 @@ impl Default for FakeCluster {
 
 fn plural(object: &Value) -> String {
     let kind = meta::text(object, &["kind"]).to_lowercase();
-    format!("{kind}s")
+    let end = if kind.ends_with('s') { "es" } else { "s" };
+    format!("{kind}{end}")
 }
 
 fn bytes(object: &Value) -> Bytes {
@@ -115,6 +116,12 @@ impl FakeCluster {
     pub(super) fn pod(&self, name: &str) -> Option<Value> {
         let key = ("pods".to_owned(), "n".to_owned(), name.to_owned());
         self.state.lock().objects.get(&key).cloned()
+    }
+
+    /// An object; null if there is none.
+    pub(super) fn object(&self, resource: &str, namespace: &str, name: &str) -> Value {
+        let found = self.find(resource, Some(namespace), name);
+        found.unwrap_or_default()
     }
 
     /// The node that a pod has; empty if none.

@@ -25,6 +25,27 @@ pub(super) fn behavior() -> Behavior {
     }
 }
 
+/// Says in a volume's status since when it has its phase (`now`, as the API writes times): of a new
+/// one, and of one whose phase changes, unless whoever changes it says so. `old` is the volume as
+/// it was, if there was one.
+pub fn stamp_phase(volume: &mut Value, old: Option<&Value>, now: &str) {
+    let since = ["status", "lastPhaseTransitionTime"];
+    let phase = ["status", "phase"];
+    let said = meta::at(volume, &since);
+    let (before, is_same) = match old {
+        Some(old) => {
+            let is_same = meta::text(old, &phase) == meta::text(volume, &phase);
+            (meta::at(old, &since), is_same)
+        }
+        None => (None, false),
+    };
+    if !is_same && (said.is_none() || said == before) {
+        meta::set(volume, &since, now);
+    } else if let (true, None, Some(before)) = (is_same, said, before) {
+        meta::set(volume, &since, before.clone());
+    }
+}
+
 /// The fields of a persistent volume's spec that name its kind.
 const SOURCES: &[&str] = &[
     "awsElasticBlockStore",
@@ -246,6 +267,29 @@ fn validate_update(volume: &Value, old: &Value, subresource: &str) -> ErrorList 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_phase_is_timed_from_when_it_began() {
+        let of = |phase: &str, since: &str| match since {
+            "" => json!({ "status": { "phase": phase } }),
+            since => json!({ "status": { "phase": phase, "lastPhaseTransitionTime": since } }),
+        };
+        for (old, new, expected) in [
+            (None, of("Pending", ""), "now"),
+            (Some(of("Pending", "then")), of("Available", "then"), "now"),
+            (Some(of("Pending", "then")), of("Available", ""), "now"),
+            (Some(of("Pending", "")), of("Available", ""), "now"),
+            (Some(of("Pending", "then")), of("Available", "told"), "told"),
+            (Some(of("Bound", "then")), of("Bound", ""), "then"),
+            (Some(of("Bound", "then")), of("Bound", "told"), "told"),
+            (Some(of("Bound", "")), of("Bound", ""), ""),
+        ] {
+            let mut stamped = new.clone();
+            stamp_phase(&mut stamped, old.as_ref(), "now");
+            let since = meta::text(&stamped, &["status", "lastPhaseTransitionTime"]);
+            assert_eq!(since, expected, "{old:?} {new}");
+        }
+    }
 
     fn minimal() -> Value {
         let mut volume = json!({"metadata": {"name": "v"}, "spec": {
