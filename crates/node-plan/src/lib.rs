@@ -5,6 +5,8 @@
 pub mod containers;
 pub mod dns;
 pub mod env;
+pub mod eviction;
+pub mod handlers;
 pub mod hosts;
 pub mod images;
 pub mod lifecycle;

@@ -39,6 +39,9 @@ pub struct Start {
     pub name: String,
     /// What to remember of its waits; `None` for one that never ran.
     pub backoff: Option<Backoff>,
+    /// Its `postStart` hook. Until it has ended the next container is not started; if it fails the
+    /// container is ended and waits with [`POST_START_ERROR`].
+    pub post_start: Option<Value>,
 }
 
 /// A container that has to wait before it is started again.
@@ -104,6 +107,13 @@ pub const SANDBOX_CHANGED: &str = "Pod sandbox changed, it will be killed and re
 /// The waiting reason of a container that keeps ending.
 pub const CRASH_LOOP: &str = "CrashLoopBackOff";
 
+/// The waiting reason of a container whose `postStart` hook failed.
+pub const POST_START_ERROR: &str = "PostStartHookError";
+/// The reason of the event about such a hook.
+pub const POST_START_EVENT: &str = "FailedPostStartHook";
+/// The reason of the event about a `preStop` hook that failed; the container is ended all the same.
+pub const PRE_STOP_EVENT: &str = "FailedPreStopHook";
+
 /// What to do next with a pod, as kubelet's `computePodActions`.
 pub fn next(situation: &Situation<'_>) -> Actions {
     let Situation {
@@ -112,6 +122,13 @@ pub fn next(situation: &Situation<'_>) -> Actions {
     let mut actions = Actions::default();
     if meta::at(pod, &["metadata", "deletionTimestamp"]).is_some() {
         actions.kill_pod = Some(KillPod::Deleted);
+        return actions;
+    }
+    if matches!(
+        meta::text(pod, &["status", "phase"]),
+        "Succeeded" | "Failed"
+    ) {
+        actions.kill_pod = Some(KillPod::Done);
         return actions;
     }
     let deadline = deadline(pod);
@@ -378,6 +395,8 @@ fn start(situation: &Situation<'_>, container: Container<'_>, actions: &mut Acti
         ..
     } = *situation;
     let name = container.name().to_owned();
+    let hooks = get(container.spec, "lifecycle");
+    let post_start = hooks.and_then(|hooks| get(hooks, "postStart")).cloned();
     let ended = observed
         .container(&name)
         .and_then(Made::exit)
@@ -386,6 +405,7 @@ fn start(situation: &Situation<'_>, container: Container<'_>, actions: &mut Acti
         actions.start.push(Start {
             name,
             backoff: None,
+            post_start,
         });
         return;
     };
@@ -393,6 +413,7 @@ fn start(situation: &Situation<'_>, container: Container<'_>, actions: &mut Acti
         Decision::Now(memory) => actions.start.push(Start {
             name,
             backoff: Some(memory),
+            post_start,
         }),
         Decision::Wait { until, wait } => {
             let message = format!(

@@ -3,11 +3,13 @@
 
 mod mounts;
 mod process;
+mod resources;
 #[cfg(test)]
 mod tests;
 
 pub use mounts::HostMount;
 pub use process::{CommandError, argv};
+pub use resources::resources;
 
 use crate::containers::{Container, Role};
 use crate::security::user_namespace::{LENGTH, Mapping};
@@ -89,7 +91,7 @@ pub struct ContainerInput<'a> {
     pub users: Option<Mapping>,
     /// Its cgroup.
     pub cgroup: PathBuf,
-    /// Its limits; devices are filled in here.
+    /// Its limits, from [`resources`]; devices are filled in here.
     pub resources: LinuxResources,
     /// How early it is killed when memory is gone.
     pub oom_score_adj: i32,

@@ -282,17 +282,7 @@ pub fn memory_size(
     limit: Option<i64>,
 ) -> Option<i64> {
     let memory = |amounts: &Resources| amounts.get("memory").map(|amount| amount.value());
-    // Where one container may use all of the node, so may the pod.
-    let bounded = containers::init(pod)
-        .chain(containers::regular(pod))
-        .all(|container| {
-            meta::at(container.spec, &["resources", "limits", "memory"])
-                .and_then(|value| Quantity::from_value(value).ok())
-                .is_some_and(|amount| !amount.is_zero())
-        });
-    let of_pod = bounded
-        .then(|| memory(&pod_resources::limits(pod)))
-        .flatten();
+    let of_pod = pod_resources::cgroups::of_pod(pod).memory_limit;
     [allocatable.and_then(memory), of_pod, limit]
         .into_iter()
         .flatten()

@@ -265,7 +265,8 @@ fn a_container_that_keeps_ending_waits() {
         actions.start,
         [Start {
             name: "a".to_owned(),
-            backoff: Some(doubled)
+            backoff: Some(doubled),
+            post_start: None
         }]
     );
 }
@@ -285,6 +286,9 @@ fn a_pod_ends_when_it_is_deleted_or_its_time_is_over() {
     pod["metadata"]["deletionTimestamp"] = json!(at(150).to_string());
     assert_eq!(line(&ask(&pod, "+ a=r b=r", &[])), "deleted");
     assert!(!restarts(&pod, None));
+    pod["metadata"] = json!({});
+    pod["status"] = json!({"phase": "Failed"});
+    assert_eq!(line(&ask(&pod, "+ a=r b=r", &[])), "done");
 }
 
 #[test]
