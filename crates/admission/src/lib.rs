@@ -32,8 +32,8 @@ pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_restriction::NodeRestriction;
 pub use node_taint::TaintNodesByCondition;
 pub use pod_security::{
-    ConfigError, Evaluation, Exemptions, NoRecorder, PodSecurity, PodSecurityConfig, Recorder,
-    Subject,
+    ConfigError, Evaluation, Exemptions, NoRecorder, Patience, PodSecurity, PodSecurityConfig,
+    Recorder, Subject,
 };
 pub use pod_security_policy::PodSecurityPolicy;
 pub use priority::Priority;

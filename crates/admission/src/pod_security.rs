@@ -79,10 +79,26 @@ impl Recorder for NoRecorder {
     fn failed(&self, _: bool, _: Subject<'_>) {}
 }
 
+/// How long the pods of a namespace may be looked at; the clock is not this crate's.
+pub trait Patience: Send + Sync {
+    /// Begins to wait. What it returns says, each time it is asked, whether it has been too long.
+    fn begin(&self) -> Box<dyn Fn() -> bool>;
+}
+
+/// Waits for ever.
+struct Endless;
+
+impl Patience for Endless {
+    fn begin(&self) -> Box<dyn Fn() -> bool> {
+        Box::new(|| false)
+    }
+}
+
 /// The plugin of upstream's name and rules.
 pub struct PodSecurity {
     config: PodSecurityConfig,
     recorder: Arc<dyn Recorder>,
+    patience: Arc<dyn Patience>,
 }
 
 /// What the plugin has to say about a kind.
@@ -153,7 +169,17 @@ impl PodSecurity {
     /// The plugin with the policy of namespaces without labels, and what is exempt. What it decides
     /// is told to `recorder`.
     pub fn new(config: PodSecurityConfig, recorder: Arc<dyn Recorder>) -> Self {
-        Self { config, recorder }
+        Self {
+            config,
+            recorder,
+            patience: Arc::new(Endless),
+        }
+    }
+
+    /// The same, with a bound to how long the pods of a namespace are looked at whose labels
+    /// change.
+    pub fn with_patience(self, patience: Arc<dyn Patience>) -> Self {
+        Self { patience, ..self }
     }
 
     fn policy_of(&self, namespace: &Value) -> (NamespacePolicy, ErrorList) {

@@ -128,7 +128,12 @@ impl Plugin for PodSecurityPolicy {
         if let Some(why) = decision.message(Pass::Mutating) {
             return Err(forbidden(request, &why));
         }
-        if let Decision::Admitted { policy, pod, .. } = decision {
+        if let Decision::Admitted {
+            policy,
+            pod: Some(pod),
+            ..
+        } = decision
+        {
             request.object = pod;
             request
                 .audit_annotations

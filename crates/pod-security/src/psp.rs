@@ -80,8 +80,8 @@ pub enum Decision {
         /// What the policy has filled in; empty if it admits the pod as it is.
         changes: Vec<Change>,
         /// The pod with what was filled in and with the name of the policy, in the mutating pass;
-        /// as it came, in the validating one.
-        pod: Value,
+        /// in the validating one nothing is changed.
+        pod: Option<Value>,
     },
     /// No policy that may be used admits it. The refusals are those of these policies, by name.
     Refused(Vec<Refusal>),
@@ -168,11 +168,11 @@ impl Policies {
         let mut with_changes = None;
         let mut refusing = Vec::new();
         for policy in self.in_order(pass, pod) {
-            let changes = policy.changes(pass, pod);
             // One that changes the pod would not be taken any more, whatever it says of it.
-            if with_changes.is_some() && !changes.is_empty() {
+            if with_changes.is_some() && policy.would_change(pass, pod) {
                 continue;
             }
+            let changes = policy.changes(pass, pod);
             let (review, changed) = policy.review_with(changes, pod);
             if !review.refusals.is_empty() {
                 refusing.push((policy, review.refusals));
@@ -219,15 +219,16 @@ impl Policies {
 type Admitted<'a> = (&'a Policy, Vec<Change>, Option<Value>);
 
 fn admit(pass: Pass, pod: &Value, (policy, changes, changed): Admitted<'_>) -> Decision {
-    let mut pod = changed.unwrap_or_else(|| pod.clone());
-    if pass == Pass::Mutating {
+    let pod = (pass == Pass::Mutating).then(|| {
+        let mut pod = changed.unwrap_or_else(|| pod.clone());
         profiles::keep_in_step(&mut pod);
         meta::set(
             &mut pod,
             &["metadata", "annotations", ANNOTATION],
             policy.name(),
         );
-    }
+        pod
+    });
     Decision::Admitted {
         policy: policy.name().to_owned(),
         changes,
@@ -243,7 +244,12 @@ impl Policy {
 
     fn changes(&self, pass: Pass, pod: &Value) -> Vec<Change> {
         let (metadata, spec) = parts(pod);
-        defaults::of(self, pass, &Pod::new(metadata, spec))
+        defaults::of(self, pass, &Pod::new(metadata, spec), false)
+    }
+
+    fn would_change(&self, pass: Pass, pod: &Value) -> bool {
+        let (metadata, spec) = parts(pod);
+        !defaults::of(self, pass, &Pod::new(metadata, spec), true).is_empty()
     }
 
     /// What the policy says of a pod that it changes so, and the pod then; `None` as it came.

@@ -57,9 +57,10 @@ impl PodSecurity {
             self.warn_exempt(request, &name, &new);
             return Ok(());
         }
+        let is_over = self.patience.begin();
         let (pods, total) = cluster.first("", "pods", &name, PODS_SEEN);
         let pods: Vec<&Value> = pods.iter().map(AsRef::as_ref).collect();
-        let warnings = self.existing_pods(&name, new_mode, &pods, total);
+        let warnings = self.existing_pods(&name, new_mode, &pods, total, &*is_over);
         request.warnings.extend(warnings);
         Ok(())
     }
@@ -102,33 +103,40 @@ impl PodSecurity {
         enforce: LevelVersion,
         pods: &[&Value],
         total: usize,
+        is_over: &dyn Fn() -> bool,
     ) -> Vec<String> {
         let none = Value::Null;
+        let is_exempt = |pod: &Value| {
+            let class = meta::text(pod, &["spec", "runtimeClassName"]);
+            self.config.exemptions.has_runtime_class(class)
+        };
+        let held: Vec<&Value> = pods.iter().copied().filter(|pod| !is_exempt(pod)).collect();
+        let total = total.saturating_sub(pods.len().saturating_sub(held.len()));
         // By what is wrong: the first name, and how many.
         let mut found: BTreeMap<String, (&str, usize)> = BTreeMap::new();
-        for pod in in_order(pods).into_iter().take(PODS_MAX) {
+        let mut checked: usize = 0;
+        for pod in in_order(&held).into_iter().take(PODS_MAX) {
             let spec = pod.get("spec").unwrap_or(&none);
-            let class = meta::text(spec, &["runtimeClassName"]);
-            if self.config.exemptions.has_runtime_class(class) {
-                continue;
-            }
             let violations = evaluate(enforce, pod.get("metadata").unwrap_or(&none), spec);
-            if violations.is_empty() {
-                continue;
+            if !violations.is_empty() {
+                let name = meta::name(pod);
+                found
+                    .entry(reasons(&violations))
+                    .and_modify(|(first, count)| {
+                        *first = name.min(first);
+                        *count = count.saturating_add(1);
+                    })
+                    .or_insert((name, 1));
             }
-            let name = meta::name(pod);
-            found
-                .entry(reasons(&violations))
-                .and_modify(|(first, count)| {
-                    *first = name.min(first);
-                    *count = count.saturating_add(1);
-                })
-                .or_insert((name, 1));
+            checked = checked.saturating_add(1);
+            if is_over() {
+                break;
+            }
         }
         let mut warnings = Vec::new();
-        if total > PODS_MAX {
+        if checked < total {
             warnings.push(format!(
-                "new PodSecurity enforce level only checked against the first {PODS_MAX} of {total} \
+                "new PodSecurity enforce level only checked against the first {checked} of {total} \
                  existing pods"
             ));
         }

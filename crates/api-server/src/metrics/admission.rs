@@ -6,7 +6,6 @@ use metrics::Text;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What the `PodSecurity` plugin decided, under upstream's names.
-#[derive(Default)]
 pub struct PodSecurityCounts {
     evaluations: Family<AtomicU64>,
     exemptions: Family<AtomicU64>,
@@ -24,6 +23,28 @@ const EVALUATIONS: [&str; 7] = [
 ];
 const EXEMPTIONS: [&str; 3] = ["request_operation", "resource", "subresource"];
 const ERRORS: [&str; 4] = ["fatal", "request_operation", "resource", "subresource"];
+
+impl Default for PodSecurityCounts {
+    /// What is usual is shown from the start, as upstream does.
+    fn default() -> Self {
+        let counts = Self {
+            evaluations: Family::default(),
+            exemptions: Family::default(),
+            errors: Family::default(),
+        };
+        let none = |_: &AtomicU64| {};
+        for operation in ["create", "update"] {
+            let privileged = ["allow", "enforce", "privileged", "latest"];
+            let [decision, mode, level, version] = privileged;
+            let labels = [decision, mode, level, version, operation, "pod", ""];
+            counts.evaluations.with(&labels, none);
+            for resource in ["pod", "controller"] {
+                counts.exemptions.with(&[operation, resource, ""], none);
+            }
+        }
+        counts
+    }
+}
 
 fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);

@@ -9,9 +9,7 @@ use std::collections::BTreeSet;
 /// What a policy fills in, in one place of a pod.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// The path of the field: `spec.containers[0].securityContext.runAsUser`.
-    pub field: String,
-    /// What it is set to.
+    /// What the field is set to.
     pub value: Value,
     place: Place,
 }
@@ -30,18 +28,21 @@ enum Place {
 
 impl Change {
     fn new(place: Place, value: impl Into<Value>) -> Self {
-        let field = match &place {
+        Self {
+            value: value.into(),
+            place,
+        }
+    }
+
+    /// The path of the field: `spec.containers[0].securityContext.runAsUser`.
+    pub fn field(&self) -> String {
+        match &self.place {
             Place::Annotation(key) => Pod::annotation_path(key),
             Place::Spec(key) => format!("spec.{key}"),
             Place::Pod(key) => Pod::path(key),
             Place::Container(list, index, key) => {
                 format!("spec.{list}[{index}].securityContext.{key}")
             }
-        };
-        Self {
-            field,
-            value: value.into(),
-            place,
         }
     }
 
@@ -66,7 +67,8 @@ impl Change {
 }
 
 /// What the policy fills into a pod, in upstream's order. All of it counts as a change of the pod.
-pub(super) fn of(policy: &Policy, pass: Pass, pod: &Pod<'_>) -> Vec<Change> {
+/// If all that matters is whether it is anything, `some` of it is enough.
+pub(super) fn of(policy: &Policy, pass: Pass, pod: &Pod<'_>, some: bool) -> Vec<Change> {
     let mut changes = Vec::new();
     if let GroupRule::Must(ranges) = &policy.supplemental_groups
         && pod.setting("supplementalGroups").is_none()
@@ -94,6 +96,9 @@ pub(super) fn of(policy: &Policy, pass: Pass, pod: &Pod<'_>) -> Vec<Change> {
         changes.push(Change::new(Place::Spec("runtimeClassName"), default));
     }
     for container in &pod.containers {
+        if some && !changes.is_empty() {
+            break;
+        }
         of_container(policy, pod, container, &mut changes);
     }
     changes

@@ -6,7 +6,7 @@ use crate::arguments::admission::AdmissionArguments;
 use admission::{
     AlwaysPullImages, Certificates, Chain, DefaultIngressClass, DefaultStorageClass,
     DefaultTolerationSeconds, ExtendedResourceToleration, LimitRanger, NamespaceLifecycle,
-    NodeRestriction, PersistentVolumeClaimResize, Plugin, PodSecurity, PodSecurityConfig,
+    NodeRestriction, Patience, PersistentVolumeClaimResize, Plugin, PodSecurity, PodSecurityConfig,
     PodSecurityPolicy, Priority, ResourceQuota, RuntimeClass, ServiceAccount, ServiceAddresses,
     StorageObjectInUseProtection, TaintNodesByCondition,
 };
@@ -17,6 +17,7 @@ use api_server::metrics::PodSecurityCounts;
 use configuration::Configuration;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Names that the plugins of [`Certificates`] go by; they run as one.
 const CERTIFICATES: [&str; 3] = [
@@ -33,6 +34,16 @@ pub(super) struct Parts<'a> {
     pub(super) counts: &'a Arc<PodSecurityCounts>,
     /// The network of the addresses of services.
     pub(super) services: (Ipv4Addr, u8),
+}
+
+/// The pods of a namespace are looked at for a second at most, as upstream.
+struct OneSecond;
+
+impl Patience for OneSecond {
+    fn begin(&self) -> Box<dyn Fn() -> bool> {
+        let end = Instant::now() + Duration::from_secs(1);
+        Box::new(move || Instant::now() >= end)
+    }
 }
 
 /// A plugin in its place.
@@ -82,7 +93,9 @@ pub(super) fn chain(parts: &Parts<'_>) -> Result<Chain> {
         step(Runs::IfAsked, Box::new(AlwaysPullImages)),
         step(
             Runs::ByDefault,
-            Box::new(PodSecurity::new(security, parts.counts.clone())),
+            Box::new(
+                PodSecurity::new(security, parts.counts.clone()).with_patience(Arc::new(OneSecond)),
+            ),
         ),
         step(
             Runs::IfAsked,

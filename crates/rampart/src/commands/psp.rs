@@ -262,7 +262,7 @@ fn created(template: &PodTemplate<'_>) -> Value {
 
 fn filled(changes: &[pod_security::psp::Change]) -> Vec<Filled> {
     let of = |change: &pod_security::psp::Change| Filled {
-        field: change.field.clone(),
+        field: change.field(),
         value: change.value.clone(),
     };
     changes.iter().map(of).collect()
@@ -307,7 +307,7 @@ fn human(entries: &[Entry], style: Style) -> String {
             text.push_str(&format!("  {}\n", shown(&entry.reason)));
         }
         for change in &entry.changes {
-            let change = format!("{} = {}", change.field, change.value);
+            let change = format!("{} = {}", change.field(), change.value);
             text.push_str(&format!("  sets {}\n", shown(&change)));
         }
         if entry.allowed {

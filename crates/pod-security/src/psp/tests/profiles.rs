@@ -93,7 +93,12 @@ fn seccomp_annotations_and_fields_are_kept_in_step() {
         SECCOMP: "docker/default",
         format!("{own}a"): "localhost/y",
     });
-    let Decision::Admitted { pod, changes, .. } = all.admit(Pass::Mutating, &pod, |_| true) else {
+    let Decision::Admitted {
+        pod: Some(pod),
+        changes,
+        ..
+    } = all.admit(Pass::Mutating, &pod, |_| true)
+    else {
         panic!("admitted");
     };
     assert_eq!(changes, []);
@@ -104,7 +109,7 @@ fn seccomp_annotations_and_fields_are_kept_in_step() {
     let annotations = &pod["metadata"]["annotations"];
     assert_eq!(annotations[format!("{own}i")], "unconfined");
     let again = all.admit(Pass::Mutating, &pod, |_| true);
-    assert!(matches!(again, Decision::Admitted { pod: same, .. } if same == pod));
+    assert!(matches!(again, Decision::Admitted { pod: Some(same), .. } if same == pod));
 }
 
 #[test]
@@ -159,7 +164,7 @@ fn app_armor() {
     let mut object = open("p");
     object["metadata"]["annotations"][DEFAULT] = json!("localhost/x");
     let decision = Policies::new([&object]).admit(Pass::Mutating, &plain, |_| true);
-    let Decision::Admitted { pod, .. } = decision else {
+    let Decision::Admitted { pod: Some(pod), .. } = decision else {
         panic!("admitted");
     };
     assert_eq!(

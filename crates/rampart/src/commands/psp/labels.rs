@@ -182,7 +182,7 @@ fn after_filling(enforce: Level, pods: &[&Decided<'_, '_>]) -> Option<AfterFilli
         let filled = match decision {
             // A pod has been filled in already.
             Decision::Admitted {
-                pod: value,
+                pod: Some(value),
                 changes,
                 ..
             } if !template.path.is_empty() => {
@@ -191,7 +191,7 @@ fn after_filling(enforce: Level, pods: &[&Decided<'_, '_>]) -> Option<AfterFilli
                 if level > own {
                     write.extend(changes.iter().map(|change| Write {
                         value: change.value.clone(),
-                        citation: cite(template, &change.field),
+                        citation: cite(template, &change.field()),
                     }));
                 }
                 level.max(own)
