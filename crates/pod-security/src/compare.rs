@@ -63,7 +63,7 @@ pub fn compare(level: LevelVersion, policies: &[&Policy]) -> Comparison {
             filled |= probe.is_silent()
                 && opinion.changes.iter().any(|change| {
                     let mut keys = probe.control.keys.iter();
-                    keys.any(|key| change.field.ends_with(key))
+                    keys.any(|key| change.field().ends_with(key))
                 });
         }
         let into = match (is_refused(level, &probe), is_admitted) {

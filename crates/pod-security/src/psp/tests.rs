@@ -102,7 +102,7 @@ fn filled(policy: &Policy, pod: &Value) -> Vec<String> {
     review
         .changes
         .iter()
-        .map(|c| format!("{}={}", c.field, c.value))
+        .map(|c| format!("{}={}", c.field(), c.value))
         .collect()
 }
 

@@ -4,7 +4,7 @@ mod annotations;
 mod sysctls;
 
 use crate::Value;
-use crate::field::ErrorList;
+use crate::field::{ErrorList, FieldError};
 use crate::kinds::core::fill;
 use crate::validation::at::{At, Report};
 use crate::validation::names;
@@ -103,12 +103,15 @@ pub(super) fn validate(policy: &Value) -> ErrorList {
     host_paths(spec, &at, &mut errors);
     for (i, volume) in list(spec, "allowedFlexVolumes").iter().enumerate() {
         if text(volume, "driver").is_empty() {
+            // The doubled names of these two fields are upstream's.
+            let at = at.child("allowedFlexVolumes");
             let at = at.child("allowedFlexVolumes");
             errors.required(&at.index(i).child("driver"), "must specify a driver");
         }
     }
     for (i, driver) in list(spec, "allowedCSIDrivers").iter().enumerate() {
         let at = at.child("allowedCSIDrivers");
+        let at = at.child("allowedCSIDriver");
         let at = at.index(i);
         super::super::csi::driver_name(text(driver, "name"), &at.child("name"), &mut errors);
     }
@@ -143,15 +146,16 @@ fn run_as_group(spec: &Value, at: &At<'_>, errors: &mut ErrorList) {
         }
         MUST | MAY => {
             if given.is_empty() {
-                errors.invalid(
-                    &at.child("ranges"),
-                    given.to_vec(),
-                    "must provide at least one range",
-                );
+                let why = "[]policy.IDRange(nil): must provide at least one range";
+                errors.push(FieldError::invalid_unshown(&at.child("ranges").path(), why));
             }
             ranges(strategy, &at, errors);
         }
-        rule => errors.not_supported(&at.child("rule"), rule, &[MUST, ANY, MAY]),
+        rule => {
+            let at = at.child("rule");
+            let known = [MUST, ANY, MAY];
+            errors.push(FieldError::not_supported_in_order(&at.path(), rule, &known));
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::validation::at::{At, Report};
 use crate::validation::read::texts;
 
 const LENGTH_MAX: usize = 253;
-const PATTERN: &str = r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\./])*([a-z0-9][-_a-z0-9]*)?[a-z0-9*]";
+const PATTERN: &str = r"([a-z0-9]([-_a-z0-9]*[a-z0-9])?\.)*([a-z0-9][-_a-z0-9]*)?[a-z0-9*]";
 
 pub(super) fn validate(spec: &Value, at: &At<'_>, errors: &mut ErrorList) {
     let allowed: Vec<_> = texts(spec, "allowedUnsafeSysctls").collect();
@@ -47,7 +47,7 @@ fn patterns(sysctls: &[&str], at: &At<'_>, errors: &mut ErrorList) {
             errors.invalid(&at.index(i), *sysctl, detail);
         }
     }
-    if sysctls.len() > 1 && sysctls.iter().any(|s| s.starts_with('*')) {
+    if sysctls.len() > 1 && sysctls.contains(&"*") {
         errors.forbidden(
             &at.child("items"),
             "if '*' is present, must not specify other sysctls",
@@ -58,7 +58,7 @@ fn patterns(sysctls: &[&str], at: &At<'_>, errors: &mut ErrorList) {
 fn is_pattern(sysctl: &str) -> bool {
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let inner = |c: char| edge(c) || matches!(c, '-' | '_');
-    let (parents, last) = match sysctl.rfind(['.', '/']) {
+    let (parents, last) = match sysctl.rfind('.') {
         Some(at) => (sysctl.get(..at), sysctl.get(at + 1..).unwrap_or_default()),
         None => (None, sysctl),
     };
@@ -68,5 +68,5 @@ fn is_pattern(sysctl: &str) -> bool {
         Some(stem) => stem.is_empty() || (stem.starts_with(edge) && stem.chars().all(inner)),
         None => parent_ok(last),
     };
-    last_ok && parents.is_none_or(|parents| parents.split(['.', '/']).all(parent_ok))
+    last_ok && parents.is_none_or(|parents| parents.split('.').all(parent_ok))
 }

@@ -42,7 +42,9 @@ fn specs() {
         ),
         (
             json!({"runAsGroup": {"rule": "MayRunAs"}}),
-            vec!["spec.runAsGroup.ranges: Invalid value: []: must provide at least one range"],
+            vec![
+                "spec.runAsGroup.ranges: Invalid value: []policy.IDRange(nil): must provide at least one range",
+            ],
         ),
         (
             json!({"requiredDropCapabilities": ["A"], "allowedCapabilities": ["*", "A"]}),
@@ -72,7 +74,9 @@ fn specs() {
         ),
         (
             json!({"allowedFlexVolumes": [{}]}),
-            vec!["spec.allowedFlexVolumes[0].driver: Required value: must specify a driver"],
+            vec![
+                "spec.allowedFlexVolumes.allowedFlexVolumes[0].driver: Required value: must specify a driver",
+            ],
         ),
         (
             json!({"runtimeClass": {"allowedRuntimeClassNames": ["a", "a"], "defaultRuntimeClassName": "b"}}),
