@@ -10,14 +10,15 @@
 mod common;
 
 use admission::{
-    AlwaysPullImages, NoRecorder, PodSecurity, PodSecurityConfig, RuntimeClass, ServiceAccount,
-    TaintNodesByCondition,
+    AlwaysPullImages, NoRecorder, Patience, PodSecurity, PodSecurityConfig, RuntimeClass,
+    ServiceAccount, TaintNodesByCondition,
 };
 use common::{Ask, Cluster, resource};
 use model::Value;
 use model::resource::Resource;
 use pod_security::Level;
 use serde_json::json;
+use std::cell::Cell;
 use std::sync::Arc;
 
 fn pods() -> &'static Resource {
@@ -257,4 +258,57 @@ fn old_annotations_do_not_make_an_update_count() {
     assert_eq!(annotated.message(), "");
     let changed = Ask::update(pods(), before(), privileged("j", json!({}))).of(&plugin, &cluster);
     assert!(changed.message().contains("violates PodSecurity"));
+}
+
+/// Out of patience after it was asked that often.
+struct Brief(usize);
+
+impl Patience for Brief {
+    fn begin(&self) -> Box<dyn Fn() -> bool> {
+        let (most, asked) = (self.0, Cell::new(0));
+        Box::new(move || {
+            asked.set(asked.get() + 1);
+            asked.get() >= most
+        })
+    }
+}
+
+#[test]
+fn pods_of_a_namespace_are_looked_at_while_there_is_time() {
+    let with = |name: &str, class: &str| {
+        json!({
+            "metadata": { "name": name, "namespace": "n" },
+            "spec": { "hostPID": true, "runtimeClassName": class, "containers": [{ "name": "c" }] },
+        })
+    };
+    let mut config = PodSecurityConfig::default();
+    config.exemptions.runtime_classes = ["free".to_owned()].into();
+    let cluster = ["a", "b", "c"]
+        .iter()
+        .fold(Cluster::with_labels(json!({})), |cluster, name| {
+            cluster.and("pods", with(name, ""))
+        })
+        .and("pods", with("d", "free"));
+    let violated = "existing pods in namespace \"n\" violate the new PodSecurity enforce level \
+                    \"baseline:latest\"";
+    let part = "new PodSecurity enforce level only checked against the first 2 of 3 existing pods";
+    for (looks, want) in [
+        (
+            2,
+            vec![part, violated, "a (and 1 other pod): host namespaces"],
+        ),
+        (9, vec![violated, "a (and 2 other pods): host namespaces"]),
+    ] {
+        let plugin = PodSecurity::new(config.clone(), Arc::new(NoRecorder))
+            .with_patience(Arc::new(Brief(looks)));
+        let namespaces = resource("", "v1", "namespaces");
+        let namespace = |labels: Value| json!({ "metadata": { "name": "n", "labels": labels } });
+        let baseline = json!({ "pod-security.kubernetes.io/enforce": "baseline" });
+        let done = Ask::update(namespaces, namespace(json!({})), namespace(baseline))
+            .of(&plugin, &cluster);
+        assert_eq!(
+            (done.message(), &done.warnings),
+            ("", &want.iter().map(|w| (*w).to_owned()).collect())
+        );
+    }
 }
