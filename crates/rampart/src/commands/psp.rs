@@ -307,7 +307,7 @@ fn human(entries: &[Entry], style: Style) -> String {
             text.push_str(&format!("  {}\n", shown(&entry.reason)));
         }
         for change in &entry.changes {
-            let change = format!("{} = {}", change.field(), change.value);
+            let change = format!("{} = {}", change.field, change.value);
             text.push_str(&format!("  sets {}\n", shown(&change)));
         }
         if entry.allowed {
