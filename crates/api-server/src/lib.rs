@@ -36,5 +36,6 @@ pub mod server;
 mod start;
 pub mod token_request;
 pub mod transport;
+mod warnings;
 
 pub use start::{Config, Handle};

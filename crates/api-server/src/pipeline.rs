@@ -33,8 +33,6 @@ use tokio::sync::SemaphorePermit;
 const AUDIT_ID: HeaderName = HeaderName::from_static("audit-id");
 /// How long a connection's certificate counts as checked.
 const IDENTITY_FOR: Duration = Duration::from_secs(10);
-/// Warnings longer than this together are dropped, as upstream does.
-const WARNINGS_MAX: usize = 4096;
 
 /// What is known of a request before anything is asked of it.
 struct Head {
@@ -155,30 +153,11 @@ fn set_headers(id: &str, warnings: &[String], response: &mut Response<Body>) {
     headers
         .entry(CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-cache, private"));
-    let mut room = WARNINGS_MAX;
-    for warning in warnings {
-        room = room.saturating_sub(warning.len());
-        if room == 0 {
-            break;
-        }
-        if let Ok(value) = HeaderValue::from_str(&warning_header(warning)) {
+    for warning in crate::warnings::headers(warnings) {
+        if let Ok(value) = HeaderValue::from_str(&warning) {
             headers.append(WARNING, value);
         }
     }
-}
-
-/// `299 - "text"`, with the text quoted as RFC 7234 wants it.
-fn warning_header(text: &str) -> String {
-    let mut out = String::from("299 - \"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 /// Takes the request's place among those in flight, and sees to it that it ends in time.
@@ -380,14 +359,6 @@ fn bearer(header: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn warnings_are_quoted() {
-        assert_eq!(
-            warning_header("unknown field \"spec.foo\""),
-            r#"299 - "unknown field \"spec.foo\"""#
-        );
-    }
 
     #[test]
     fn only_bearer_tokens_are_taken() {
