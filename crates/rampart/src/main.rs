@@ -12,6 +12,7 @@ mod input;
 mod output;
 mod page;
 mod pods;
+mod refused;
 mod store;
 mod token_keys;
 mod usage;

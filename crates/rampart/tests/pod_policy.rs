@@ -209,41 +209,18 @@ fn a_pod_needs_a_policy_that_its_account_may_use() {
              containers are not allowed]",
         );
 
-        // The workshop, as somebody who may use no policy: what runs in `default` runs under the
-        // policy of its service accounts, what runs elsewhere has none.
-        let apply = |file: &std::path::Path| {
-            kubectl.run(&["apply", "--as=ann", "-f", &file.display().to_string()])
-        };
-        let files = workshop();
-        let named = |part: &str| {
-            let found = files.iter().find(|f| f.to_string_lossy().contains(part));
-            found.expect("a file of the workshop").clone()
-        };
-        for part in ["01-", "02-", "03-", "04-", "05-", "07-", "10-", "13-"] {
-            kubectl.ok(&["apply", "-f", &named(part).display().to_string()]);
-        }
-        for part in ["08-", "09-"] {
-            let (succeeded, _, said) = apply(&named(part));
-            assert!(succeeded, "{part}: {said}");
-        }
+        // Of two policies the one counts that leaves the pod as it is.
         let facts = |pod: &str| {
             let path = "jsonpath={.metadata.annotations.kubernetes\\.io/psp} \
                         {.spec.containers[0].securityContext.runAsNonRoot} \
                         {.spec.containers[0].securityContext.allowPrivilegeEscalation}";
             kubectl.ok(&["get", "pod", pod, "-o", path])
         };
-        assert_eq!(facts("secret-volume-pod"), "restrictive true false");
-        assert_eq!(facts("secret-env-pod"), "restrictive true false");
-        kubectl.ok(&["create", "namespace", "qos-example"]);
-        let (_, _, said) = apply(&named("11-"));
-        for name in ["qos-demo", "qos-demo-2", "qos-demo-3"] {
-            let want =
-                format!("pods \"{name}\" is forbidden: PodSecurityPolicy: unable to admit pod: []");
-            assert!(said.contains(&want), "{said}");
-        }
-
-        // With the workshop's own policy bound everything runs, under the policy that leaves it as
-        // it is.
+        let (succeeded, _, said) = create(&pod("filled", ""));
+        assert!(succeeded, "{said}");
+        assert_eq!(facts("filled"), "restrictive true false");
+        let privileged = workshop_file("10-");
+        kubectl.ok(&["apply", "-f", &privileged]);
         bind(kubectl, "privileged");
         let (succeeded, _, said) = create(&pod("p", PRIVILEGED));
         assert!(succeeded, "{said}");
@@ -269,6 +246,133 @@ fn a_pod_needs_a_policy_that_its_account_may_use() {
         );
         // Whoever administers the cluster may use every policy.
         kubectl.ok(&["set", "image", "pod/p", "c=other"]);
+    });
+}
+
+fn workshop_file(number: &str) -> String {
+    let files = workshop();
+    let mut found = files.iter().map(|file| file.display().to_string());
+    let found = found.find(|file| file.contains(&format!("/{number}")));
+    found.expect("a file of the workshop")
+}
+
+/// Narrower than the pods of the workshop: no secrets as volumes, and nobody is root.
+const NARROW: &str = "{apiVersion: policy/v1beta1, kind: PodSecurityPolicy, metadata: {name: \
+    narrow}, spec: {privileged: false, allowPrivilegeEscalation: false, volumes: [configMap, \
+    projected], runAsUser: {rule: MustRunAsNonRoot}, seLinux: {rule: RunAsAny}, supplementalGroups: \
+    {rule: RunAsAny}, fsGroup: {rule: RunAsAny}}}";
+
+/// Everything there is, but the use of policies.
+const ALL_BUT_USE: &str = "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: \
+    {name: all-but-use}, rules: [{apiGroups: ['*'], resources: ['*'], verbs: [get, list, watch, \
+    create, update, patch, delete, bind, escalate]}]}";
+
+/// The pods that exist, each with the policy that let it in.
+fn policies_of_pods(kubectl: &Kubectl<'_>) -> Vec<String> {
+    let path = "jsonpath={range .items[*]}{.metadata.name} \
+                {.metadata.annotations.kubernetes\\.io/psp}{'\\n'}{end}";
+    let text = kubectl.ok(&["get", "pods", "-A", "-o", path]);
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn the_workshop_gets_the_verdicts_of_its_policies() {
+    let arguments = [
+        "--enable-admission-plugins=PodSecurityPolicy",
+        "--pod-security-default=privileged",
+    ];
+    let secret = "pods \"secret-volume-pod\" is forbidden: PodSecurityPolicy: unable to admit pod: \
+                  [spec.volumes[0]: Invalid value: \"secret\": secret volumes are not allowed to be \
+                  used]";
+    let none = |pod: &str| {
+        format!("pods \"{pod}\" is forbidden: PodSecurityPolicy: unable to admit pod: []")
+    };
+    with_clusters(&arguments, |_, kubectl| {
+        kubectl.apply(NARROW);
+        bind(kubectl, "narrow");
+        kubectl.apply(ALL_BUT_USE);
+        let binding = [
+            "create",
+            "clusterrolebinding",
+            "ann",
+            "--clusterrole=all-but-use",
+        ];
+        kubectl.ok(&[&binding[..], &["--user=ann"]].concat());
+        // What is said of pods that are refused, of each by itself.
+        let apply = |number: &str, more: &[&str]| -> Vec<String> {
+            let file = workshop_file(number);
+            let arguments = [&["apply", "-f", file.as_str()][..], more].concat();
+            let (succeeded, _, said) = kubectl.run(&arguments);
+            let refusals = said.lines().filter_map(|line| {
+                let at = line.find("pods \"")?;
+                line.contains("PodSecurityPolicy")
+                    .then(|| line[at..].to_owned())
+            });
+            let refusals: Vec<String> = refusals.collect();
+            assert_eq!(succeeded, refusals.is_empty(), "{number}: {said}");
+            refusals
+        };
+        let as_ann = &["--as=ann"][..];
+        for number in ["01", "02", "03", "04", "05", "06", "07", "09", "12", "13"] {
+            assert_eq!(apply(number, as_ann), Vec::<String>::new(), "{number}");
+        }
+        assert_eq!(apply("08", as_ann), [secret]);
+        // No account of that namespace may use a policy.
+        let elsewhere = ["qos-demo", "qos-demo-2", "qos-demo-3"].map(none);
+        assert_eq!(apply("11", as_ann), elsewhere);
+        let narrow = [
+            "nginx narrow",
+            "rbac-example narrow",
+            "secret-env-pod narrow",
+        ];
+        assert_eq!(policies_of_pods(kubectl), narrow);
+
+        // The administrator may use every policy, wherever the pod is; there is one.
+        assert_eq!(apply("08", &[]), [secret]);
+        assert_eq!(apply("11", &[]), Vec::<String>::new());
+        let demos = ["qos-demo narrow", "qos-demo-2 narrow", "qos-demo-3 narrow"];
+        let mut all = [&narrow[..], &demos].concat();
+        all.sort_unstable();
+        assert_eq!(policies_of_pods(kubectl), all);
+
+        // A policy that nobody may use changes nothing for those who make pods.
+        assert_eq!(apply("10", as_ann), Vec::<String>::new());
+        assert_eq!(apply("08", as_ann), [secret]);
+        for namespace in ["default", "qos-example"] {
+            kubectl.ok(&["delete", "pods", "--all", "-n", namespace]);
+        }
+        let use_it = ["create", "clusterrole", "privileged", "--verb=use"];
+        let policy = [
+            "--resource=podsecuritypolicies.policy",
+            "--resource-name=privileged",
+        ];
+        kubectl.ok(&[&use_it[..], &policy].concat());
+        let binding = [
+            "create",
+            "clusterrolebinding",
+            "privileged",
+            "--clusterrole=privileged",
+        ];
+        kubectl.ok(&[&binding[..], &["--group=system:serviceaccounts"]].concat());
+        for number in ["06", "08", "09", "11", "12"] {
+            assert_eq!(apply(number, as_ann), Vec::<String>::new(), "{number}");
+        }
+        let wait = ["wait", "--for=condition=Ready", "pods", "--all", "-A"];
+        kubectl.ok(&[&wait[..], &["--timeout=60s"]].concat());
+        assert_eq!(
+            policies_of_pods(kubectl),
+            [
+                "nginx privileged",
+                "qos-demo privileged",
+                "qos-demo-2 privileged",
+                "qos-demo-3 privileged",
+                "rbac-example privileged",
+                "secret-env-pod privileged",
+                "secret-volume-pod privileged",
+            ]
+        );
     });
 }
 

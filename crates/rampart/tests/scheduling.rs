@@ -52,22 +52,38 @@ fn the_important_go_first_and_only_who_may_makes_others_go() {
         let classes = workshop().join("12-priority.yaml");
         kubectl.ok(&["apply", "-f", classes.to_str().expect("text")]);
         ready(kubectl, "nginx");
-        let cpu = field(kubectl, "node/simulated", ".status.allocatable.cpu");
-        kubectl.apply(&pod("low", "\"\"", &cpu));
-        ready(kubectl, "low");
-        kubectl.apply(&pod("patient", "high-priority-nonpreempting", &cpu));
-        assert_eq!(
-            unscheduled(kubectl, "patient"),
-            "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to \
-             preemptionPolicy=Never."
+        kubectl.apply(
+            "{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {name: lower}, \
+             value: -10}",
         );
-        kubectl.apply(&pod("humble", "\"\"", &cpu));
+        // Two of different priority fill the node.
+        let cpu = field(kubectl, "node/simulated", ".status.allocatable.cpu");
+        let cpu: u32 = cpu.parse().expect("whole processors");
+        let half = format!("{}m", cpu * 500);
+        for (name, class) in [("low", "\"\""), ("lowest", "lower")] {
+            kubectl.apply(&pod(name, class, &half));
+            ready(kubectl, name);
+        }
+        // Who may make nobody go waits, also who comes first.
+        kubectl.apply(&pod("humble", "lower", &half));
         assert_eq!(
             unscheduled(kubectl, "humble"),
             "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No \
              preemption victims found for incoming pod."
         );
-        kubectl.apply(&pod("urgent", "high-priority", &cpu));
+        kubectl.apply(&pod("patient", "high-priority-nonpreempting", &half));
+        let patient = "0/1 nodes are available: 1 Insufficient cpu. preemption: not eligible due to \
+                       preemptionPolicy=Never.";
+        assert_eq!(unscheduled(kubectl, "patient"), patient);
+        let failed = [
+            "get",
+            "events",
+            "--field-selector",
+            "reason=FailedScheduling",
+        ];
+        let text = kubectl.ok(&[&failed[..], &["-o", "jsonpath={.items[*].message}"]].concat());
+        assert!(text.contains(patient), "{text}");
+        kubectl.apply(&pod("urgent", "high-priority", &half));
         assert_eq!(
             unscheduled(kubectl, "urgent"),
             "0/1 nodes are available: 1 Insufficient cpu."
@@ -79,14 +95,15 @@ fn the_important_go_first_and_only_who_may_makes_others_go() {
         // Whoever is made to go says why while it is going.
         let why = field(
             kubectl,
-            "pod/low",
+            "pod/lowest",
             ".status.conditions[?(@.type=='DisruptionTarget')]['reason','message']",
         );
         assert_eq!(
             why,
             "PreemptionByScheduler default-scheduler: preempting to accommodate a higher priority pod"
         );
-        assert!(!field(kubectl, "pod/low", ".metadata.deletionTimestamp").is_empty());
+        assert!(!field(kubectl, "pod/lowest", ".metadata.deletionTimestamp").is_empty());
+        assert!(field(kubectl, "pod/low", ".metadata.deletionTimestamp").is_empty());
         let uid = field(kubectl, "pod/urgent", ".metadata.uid");
         let events = kubectl.ok(&["get", "events", "--field-selector=reason=Preempted"]);
         let expected = format!("Preempted by pod {uid} on node simulated");
@@ -107,14 +124,15 @@ fn the_important_go_first_and_only_who_may_makes_others_go() {
         ] {
             assert!(metrics.contains(line), "{line}");
         }
-        release(kubectl, "low");
+        release(kubectl, "lowest");
         ready(kubectl, "urgent");
-        // With the room that it leaves, the patient one comes before the humble one.
+        // With the room that it leaves, the patient one comes before the humble one, which has
+        // waited longer.
         release(kubectl, "urgent");
         kubectl.ok(&["delete", "pod", "urgent"]);
         ready(kubectl, "patient");
         assert_eq!(field(kubectl, "pod/humble", ".spec.nodeName"), "");
-        for name in ["patient", "humble"] {
+        for name in ["low", "patient", "humble"] {
             release(kubectl, name);
         }
     });

@@ -26,6 +26,7 @@ mod given;
 mod kinds;
 mod normal;
 mod object;
+mod overlay;
 mod pods;
 mod problem;
 mod reading;

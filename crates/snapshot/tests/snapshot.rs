@@ -584,3 +584,49 @@ fn no_object_makes_it_panic() {
         }
     });
 }
+
+#[test]
+fn manifests_are_laid_over_a_cluster() {
+    let mut cluster = Builder::new(Arc::new(Registry::builtin()), Options::cluster());
+    for value in documents(
+        b"\
+{apiVersion: v1, kind: Pod, metadata: {name: web-x, namespace: default, uid: p, ownerReferences: [
+  {apiVersion: apps/v1, kind: Deployment, name: web, uid: d, controller: true}]}, spec: {nodeName: node-1}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: default, uid: d},
+  spec: {replicas: 1}, status: {replicas: 1}}
+",
+    ) {
+        cluster.object(value.expect("YAML").decoded.value);
+    }
+    let cluster = cluster.build();
+    let manifests = read(
+        "\
+{apiVersion: v1, kind: Pod, metadata: {name: web-x}, spec: {}}
+---
+{apiVersion: v1, kind: Pod, metadata: {name: new}, spec: {}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 4}}
+",
+    );
+    let both = cluster.with_applied(&manifests, Arc::new(Registry::builtin()), &[]);
+    assert_eq!(both.origin(), Origin::Cluster);
+    let find = |plural: &str, name: &str| {
+        let group = if plural == "pods" { "" } else { "apps" };
+        both.find(group, plural, "default", name)
+            .expect("an object")
+    };
+    let (old, new, web) = (
+        find("pods", "web-x"),
+        find("pods", "new"),
+        find("deployments", "web"),
+    );
+    // What runs goes on running, and still belongs to what was changed.
+    assert_eq!(meta::text(&old.value, &["spec", "nodeName"]), "node-1");
+    assert_eq!(both.owner(old).map(|owner| owner.name()), Some("web"));
+    assert_eq!(web.value["spec"]["replicas"], 4);
+    assert_eq!(web.value["status"]["replicas"], 1);
+    let place = both.locate(new, "").expect("a place");
+    assert_eq!((place.file.as_ref(), place.line), ("a.yaml", 3));
+    assert!(both.problems().is_empty(), "{:?}", both.problems());
+}

@@ -8,6 +8,7 @@ use crate::access;
 use crate::arguments;
 use crate::output::{Because, Colour, Outcome, Style, answer, shown, tell};
 use crate::pods::{self, makes_pods};
+use crate::refused;
 use anyhow::Result;
 use labels::Decided;
 use model::user::UserInfo;
@@ -86,7 +87,8 @@ fn wanted(group: &str, plural: &str) -> bool {
 /// Reads pods, policies and roles, and answers.
 pub(crate) fn run(arguments: &arguments::Psp) -> Result<ExitCode> {
     let input = arguments.input.load(wanted)?;
-    tell(input.snapshot.problems(), &input.texts);
+    let problems = refused::with_refused(&input.snapshot);
+    tell(&problems, &input.texts);
     let snapshot = &input.snapshot;
     let user = match (&arguments.user, arguments.groups.as_slice()) {
         (None, []) => None,
@@ -149,7 +151,7 @@ pub(crate) fn run(arguments: &arguments::Psp) -> Result<ExitCode> {
         arguments.output.output,
         SCHEMA,
         document,
-        snapshot.problems(),
+        &problems,
         |style| {
             let mut text = human(&entries, style);
             if !proposals.is_empty() {

@@ -4,7 +4,10 @@
 use crate::arguments;
 use crate::output::{Colour, Outcome, Style, answer, shown, tell};
 use crate::pods::{self, makes_pods};
+use crate::refused;
 use anyhow::Result;
+use model::Value;
+use model::registry::Registry;
 use pod_security::{Level, LevelVersion, Version, Violation, evaluate, standards, strictest};
 use serde::Serialize;
 use serde_json::{Map, json};
@@ -63,14 +66,19 @@ struct Because {
 /// Reads the pods and answers.
 pub(crate) fn run(arguments: &arguments::Pss) -> Result<ExitCode> {
     let input = arguments.input.load(makes_pods)?;
-    tell(input.snapshot.problems(), &input.texts);
+    let problems = refused::with_refused(&input.snapshot);
+    tell(&problems, &input.texts);
+    let registry = Registry::builtin();
     let only = arguments.input.source.namespace.as_deref();
     let entries: Vec<Entry> = input
         .snapshot
         .pod_templates()
         .filter(PodTemplate::is_outermost)
         .filter(|template| only.is_none_or(|namespace| template.namespace() == namespace))
-        .map(|template| entry(&template, arguments.level, arguments.version))
+        .map(|template| {
+            let pod = pods::held(&template, &registry);
+            entry(&template, &pod, arguments.level, arguments.version)
+        })
         .collect();
     let asked_version = arguments.version.unwrap_or(Version::Latest);
     let mut question = Map::new();
@@ -89,16 +97,22 @@ pub(crate) fn run(arguments: &arguments::Pss) -> Result<ExitCode> {
         arguments.output.output,
         SCHEMA,
         document,
-        input.snapshot.problems(),
+        &problems,
         |style| human(&entries, style),
     )?;
     let outcome = if refused { Outcome::Bad } else { Outcome::Good };
     Ok(outcome.status(input.snapshot.worst_problem()))
 }
 
-fn entry(template: &PodTemplate<'_>, asked: Option<Level>, version: Option<Version>) -> Entry {
+fn entry(
+    template: &PodTemplate<'_>,
+    pod: &Value,
+    asked: Option<Level>,
+    version: Option<Version>,
+) -> Entry {
     let owner = template.owner;
-    let (metadata, spec) = (template.metadata, template.spec);
+    let of = |key| pod.get(key).unwrap_or(&Value::Null);
+    let (metadata, spec) = (of("metadata"), of("spec"));
     let at = version.unwrap_or(Version::Latest);
     let policy = LevelVersion::new(asked.unwrap_or(Level::Restricted), at);
     let violations = evaluate(policy, metadata, spec);
@@ -125,7 +139,7 @@ fn entry(template: &PodTemplate<'_>, asked: Option<Level>, version: Option<Versi
         },
         levels: match version {
             Some(_) => Vec::new(),
-            None => levels(template),
+            None => levels(metadata, spec),
         },
         because: because.collect(),
         violations,
@@ -141,10 +155,10 @@ pub(super) fn cite(template: &PodTemplate<'_>, field: &str) -> Citation {
     template.snapshot().cite(template.owner, &path)
 }
 
-fn levels(template: &PodTemplate<'_>) -> Vec<Stretch> {
+fn levels(metadata: &Value, spec: &Value) -> Vec<Stretch> {
     let mut stretches: Vec<Stretch> = Vec::new();
     for version in Version::all() {
-        let level = strictest(version, template.metadata, template.spec).as_str();
+        let level = strictest(version, metadata, spec).as_str();
         match stretches.last_mut().filter(|last| last.level == level) {
             Some(last) => last.to = version.to_string(),
             None => stretches.push(Stretch {

@@ -4,7 +4,8 @@
 use super::can_i::columns;
 use crate::arguments::{self, NodeMemory};
 use crate::output::{Because, Colour, Outcome, Style, answer, shown, tell};
-use crate::pods::{self, Pod, makes_pods, pods};
+use crate::pods::{self, Pod, makes_pods, pods, shapes_pods};
+use crate::refused;
 use crate::usage;
 use anyhow::{Context, Result};
 use model::meta;
@@ -99,13 +100,10 @@ struct Place {
 /// Reads the pods and answers.
 pub(crate) fn run(arguments: &arguments::Qos) -> Result<ExitCode> {
     let input = arguments.input.load(|group, plural| {
-        makes_pods(group, plural)
-            || matches!(
-                (group, plural),
-                ("", "nodes") | ("scheduling.k8s.io", "priorityclasses")
-            )
+        makes_pods(group, plural) || shapes_pods(group, plural) || (group, plural) == ("", "nodes")
     })?;
-    tell(input.snapshot.problems(), &input.texts);
+    let problems = refused::with_refused(&input.snapshot);
+    tell(&problems, &input.texts);
     let registry = Registry::builtin();
     let only = arguments.input.source.namespace.as_deref();
     let found: Vec<Pod<'_>> = pods(&input.snapshot, &registry)
@@ -157,7 +155,7 @@ pub(crate) fn run(arguments: &arguments::Qos) -> Result<ExitCode> {
         arguments.output.output,
         SCHEMA,
         document,
-        input.snapshot.problems(),
+        &problems,
         |style| human(&entries, order.as_deref(), style),
     )?;
     Ok(Outcome::Good.status(worst))

@@ -1,24 +1,33 @@
 //! `rampart schedule`: where the scheduler would put pods, whom it would make go, and why.
 
+mod budgets;
 mod simulate;
+mod told;
 mod wanted;
 
 use super::can_i::columns;
 use crate::input::{Input, InputArguments, SourceArguments};
 use crate::output::{Because, Colour, Outcome, OutputArguments, Style, answer, shown, tell};
-use crate::pods::makes_pods;
+use crate::pods::{makes_pods, shapes_pods};
+use crate::refused;
 use anyhow::{Result, bail};
 use clap::Args;
 use model::registry::Registry;
 use serde::Serialize;
 use serde_json::{Map, json};
 use simulate::Simulation;
-use snapshot::Problem;
+use snapshot::{Origin, Problem, Severity};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The version of the answer's form.
 const SCHEMA: &str = "rampart.schedule/v1";
+
+/// What is said once of all decisions.
+const NOTE: &str = "Time stands still: pods that are to go (preempted here, or going already) end \
+    when every pod that waits was tried, and what takes their place is tried then; pods that get a \
+    node here are not ready yet, and count for no disruption budget.";
 
 /// What is asked.
 #[derive(Debug, Args)]
@@ -31,8 +40,12 @@ pub(crate) struct Arguments {
     /// nodes of the input]
     #[arg(long, value_name = "FILE")]
     nodes: Option<PathBuf>,
+    /// Files and directories of manifests (YAML or JSON), `-` for standard input; with --live or
+    /// --snapshot, what is to be applied to that cluster
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
     #[command(flatten)]
-    input: InputArguments,
+    source: SourceArguments,
     /// Decides among nodes that are equally good; the same seed gives the same answer
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     seed: u64,
@@ -53,8 +66,14 @@ pub(crate) struct Decision {
     priority: i64,
     /// Whether there is a node for it.
     allowed: bool,
+    /// Whether that is another scheduler's to say.
+    #[serde(skip)]
+    is_open: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     node: Option<String>,
+    /// The node on which it made others go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nominated: Option<String>,
     reason: String,
     /// Who goes to make room for it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -105,25 +124,40 @@ fn is_none(number: &usize) -> bool {
 
 /// Reads everything, plays it through and tells.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let (input, nodes) = arguments.load()?;
-    let mut problems: Vec<Problem> = input.snapshot.problems().to_vec();
-    tell(input.snapshot.problems(), &input.texts);
-    let mut worst = input.snapshot.worst_problem();
-    if let Some(nodes) = &nodes {
-        tell(nodes.snapshot.problems(), &nodes.texts);
-        problems.extend(nodes.snapshot.problems().iter().cloned());
-        worst = worst.max(nodes.snapshot.worst_problem());
+    let read = arguments.load()?;
+    let mut problems: Vec<Problem> = Vec::new();
+    for input in [
+        Some(&read.input),
+        read.applied.as_ref(),
+        read.nodes.as_ref(),
+    ] {
+        let Some(input) = input else { continue };
+        let own = refused::with_refused(&input.snapshot);
+        tell(&own, &input.texts);
+        problems.extend(own);
     }
-    let registry = Registry::builtin();
-    let node_source = nodes.as_ref().unwrap_or(&input);
-    let mut simulation = Simulation::new(&input.snapshot, &node_source.snapshot, arguments.seed);
-    let only = arguments.input.source.namespace.as_deref();
-    let decisions = simulation.play(&registry, only);
+    let registry = Arc::new(Registry::builtin());
+    let applied = read.applied.as_ref().map(|applied| {
+        let templates = &arguments.source.pod_templates;
+        let (cluster, manifests) = (&read.input.snapshot, &applied.snapshot);
+        cluster.with_applied(manifests, Arc::clone(&registry), templates)
+    });
+    let input = applied.as_ref().unwrap_or(&read.input.snapshot);
+    let nodes = read.nodes.as_ref().map_or(input, |nodes| &nodes.snapshot);
+    if nodes.of("", "nodes").is_empty() && nodes.origin() == Origin::Manifests {
+        match &arguments.nodes {
+            Some(file) => bail!("{}: there are no nodes in it", file.display()),
+            None => bail!("there are no nodes among the manifests: say --nodes FILE"),
+        }
+    }
+    let mut simulation = Simulation::new(input, nodes, arguments.seed);
+    let decisions = simulation.play(&registry, arguments.source.namespace.as_deref());
     let fillings = simulation.fillings();
     let mut document = Map::new();
     document.insert("question".into(), json!({ "seed": arguments.seed }));
     document.insert("decisions".into(), serde_json::to_value(&decisions)?);
     document.insert("nodes".into(), serde_json::to_value(&fillings)?);
+    document.insert("note".into(), NOTE.into());
     answer(
         arguments.output.output,
         SCHEMA,
@@ -136,11 +170,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     } else {
         Outcome::Bad
     };
-    Ok(outcome.status(worst))
+    let is_open = decisions.iter().any(|decision| decision.is_open);
+    let worst = problems.iter().map(|problem| problem.severity).max();
+    Ok(outcome.status(worst.max(is_open.then_some(Severity::Incomplete))))
 }
 
 fn is_needed(group: &str, plural: &str) -> bool {
     makes_pods(group, plural)
+        || shapes_pods(group, plural)
         || matches!(
             (group, plural),
             (
@@ -150,39 +187,71 @@ fn is_needed(group: &str, plural: &str) -> bool {
                     | "services"
                     | "persistentvolumeclaims"
                     | "persistentvolumes"
-            ) | ("scheduling.k8s.io", "priorityclasses")
-                | ("policy", "poddisruptionbudgets")
+            ) | ("policy", "poddisruptionbudgets")
                 | ("storage.k8s.io", "storageclasses" | "csinodes")
-                | ("node.k8s.io", "runtimeclasses")
         )
 }
 
+/// What was read.
+struct Read {
+    /// The pods and all that goes with them.
+    input: Input,
+    /// What is applied to them.
+    applied: Option<Input>,
+    /// The nodes, if a file of them was named.
+    nodes: Option<Input>,
+}
+
 impl Arguments {
-    /// The pods and all that goes with them; and the nodes, if a file of them was named.
-    fn load(&self) -> Result<(Input, Option<Input>)> {
-        let source = &self.input.source;
-        let is_named = source.live || source.snapshot.is_some() || !self.input.paths.is_empty();
-        let Some(path) = &self.nodes else {
-            return Ok((self.input.load(is_needed)?, None));
+    fn load(&self) -> Result<Read> {
+        let is_cluster = self.source.live || self.source.snapshot.is_some();
+        // One file may hold everything.
+        let nodes_hold_all = self.paths.is_empty() && !is_cluster;
+        let of_paths = |paths: &[PathBuf]| {
+            let source = SourceArguments {
+                live: false,
+                snapshot: None,
+                cluster: Default::default(),
+                ..self.source.clone()
+            };
+            let input = InputArguments {
+                paths: paths.to_vec(),
+                source,
+            };
+            input.load(is_needed)
         };
-        let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
-        if is_stdin(path) && self.input.paths.iter().any(is_stdin) {
-            bail!("standard input can be read once: as --nodes or as manifests");
+        let mut nodes = None;
+        if let Some(path) = &self.nodes {
+            let is_stdin = |path: &PathBuf| path.as_os_str() == "-";
+            if is_stdin(path) && self.paths.iter().any(is_stdin) {
+                bail!("standard input can be read once: as --nodes or as manifests");
+            }
+            let read = of_paths(std::slice::from_ref(path))?;
+            if nodes_hold_all {
+                return Ok(Read {
+                    input: read,
+                    applied: None,
+                    nodes: None,
+                });
+            }
+            nodes = Some(read);
         }
-        let nodes = InputArguments {
-            paths: vec![path.clone()],
-            source: SourceArguments {
-                namespace: source.namespace.clone(),
-                without_defaults: source.without_defaults,
-                ..SourceArguments::default()
+        let is_applied = is_cluster && !self.paths.is_empty();
+        let applied = is_applied.then(|| of_paths(&self.paths)).transpose()?;
+        let input = InputArguments {
+            paths: if is_cluster {
+                Vec::new()
+            } else {
+                self.paths.clone()
             },
+            source: self.source.clone(),
         };
-        let nodes = nodes.load(is_needed)?;
-        if !is_named {
-            // One file that holds everything.
-            return Ok((nodes, None));
-        }
-        Ok((self.input.load(is_needed)?, Some(nodes)))
+        let input = input.load(is_needed)?;
+        Ok(Read {
+            input,
+            applied,
+            nodes,
+        })
     }
 }
 
@@ -226,6 +295,9 @@ fn human(decisions: &[Decision], fillings: &[Filling], style: Style) -> String {
     let colour = if left == 0 { Colour::Good } else { Colour::Bad };
     let summary = format!("{placed} placed, {left} without a node, {gone} preempted");
     text.push_str(&format!("\n{}\n", style.paint(colour, &shown(&summary))));
+    if gone > 0 {
+        text.push_str(&format!("{}\n", style.paint(Colour::Faint, NOTE)));
+    }
     text
 }
 

@@ -1,26 +1,32 @@
 //! Playing the scheduler's part on the objects of a snapshot.
 
-use super::wanted::{self, Wanted};
-use super::{Decision, Filling, Score, Victim};
-use crate::output::Because;
+use super::budgets::Budgets;
+use super::told::{self, Told};
+use super::wanted::{self, Replaced, Wanted};
+use super::{Decision, Filling};
+use model::meta;
 use model::registry::Registry;
-use model::{Value, meta};
-use scheduling::{
-    Diagnosis, Engine, Event, NodeInfo, Placement, PodInfo, PodKey, Preemption, Queue,
-};
-use snapshot::{Object, Snapshot};
+use scheduling::{Diagnosis, Engine, Event, NodeInfo, Placement, PodInfo, PodKey, Preemption};
+use snapshot::Snapshot;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// A cluster in which pods that are made to go are gone at once.
+/// A cluster in which time stands still while pods wait: those that are to go are gone only when
+/// everybody who waits was tried.
 pub(super) struct Simulation<'a> {
     input: &'a Snapshot,
-    nodes: &'a Snapshot,
+    told: Told<'a>,
     engine: Engine,
-    queue: Queue,
+    queue: scheduling::Queue,
+    budgets: Budgets<'a>,
     decisions: BTreeMap<usize, Decision>,
     /// The pods that get a decision, with the place of it.
     places: HashMap<PodKey, usize>,
+    /// The pods of the input, for what takes their place.
+    all: Vec<Wanted<'a>>,
+    sources: HashMap<PodKey, usize>,
+    /// Who is to go.
+    ending: Vec<PodKey>,
 }
 
 /// Time stands still: nobody waits out a failure.
@@ -64,16 +70,20 @@ impl<'a> Simulation<'a> {
         }
         Self {
             input,
-            nodes,
+            told: Told { input, nodes },
             engine,
-            queue: Queue::new(),
+            queue: scheduling::Queue::new(),
+            budgets: Budgets::new(input),
             decisions: BTreeMap::new(),
             places: HashMap::new(),
+            all: Vec::new(),
+            sources: HashMap::new(),
+            ending: Vec::new(),
         }
     }
 
-    /// Places every pod that waits, in the scheduler's order; the decisions come in the order of
-    /// the input. `only` is the namespace whose decisions are told.
+    /// Places every pod that waits, in the scheduler's order; the decisions come in the order in
+    /// which the pods came. `only` is the namespace whose decisions are told.
     pub(super) fn play(&mut self, registry: &'a Registry, only: Option<&str>) -> Vec<Decision> {
         let nodes: Vec<&NodeInfo> = self.engine.cluster.nodes().collect();
         let mut all = wanted::all(self.input, registry, &nodes);
@@ -88,19 +98,19 @@ impl<'a> Simulation<'a> {
                 meta::set(&mut wanted.value, &["metadata", "uid"], uid);
             }
         }
-        let mut sources: HashMap<PodKey, &Wanted<'a>> = HashMap::new();
-        for (place, wanted) in all.iter().enumerate() {
-            let pod = PodInfo::new(&wanted.value);
-            sources.insert(pod.key.clone(), wanted);
-            if !pod.node_name.is_empty() {
-                self.engine.cluster.set_pod(Arc::new(pod));
-            } else if !pod.is_terminating {
-                self.ask(place, wanted, pod);
-            }
+        self.all = all;
+        for place in 0..self.all.len() {
+            self.arrive(place);
         }
-        self.budgets();
-        while let Some(pod) = self.queue.pop(NOW) {
-            self.decide(&pod, &sources);
+        self.budgets.tell(&mut self.engine, true);
+        loop {
+            while let Some(pod) = self.queue.pop(NOW) {
+                self.decide(&pod);
+            }
+            if self.ending.is_empty() {
+                break;
+            }
+            self.end();
         }
         std::mem::take(&mut self.decisions)
             .into_values()
@@ -108,241 +118,169 @@ impl<'a> Simulation<'a> {
             .collect()
     }
 
-    /// Notes the question, and puts the pod into the queue if it gets that far.
-    fn ask(&mut self, place: usize, wanted: &Wanted<'a>, pod: PodInfo) {
-        let key = pod.key.clone();
-        let mut decision = Decision {
-            question: format!("on which node does pod {}/{} run?", key.namespace, key.name),
-            kind: wanted.owner.kind.kind.to_string(),
-            namespace: key.namespace.clone(),
-            name: key.name.clone(),
-            priority: pod.priority,
-            allowed: false,
-            node: None,
-            reason: String::new(),
-            preempts: Vec::new(),
-            budgets_violated: 0,
-            scores: Vec::new(),
-            because: Vec::new(),
+    /// A pod of the input: it is on its node, or waits for one.
+    fn arrive(&mut self, place: usize) {
+        let Some(wanted) = self.all.get(place) else {
+            return;
         };
-        self.places.insert(key, place);
-        if let Some(refusal) = &wanted.refusal {
-            decision.reason = format!("not admitted: {refusal}");
-        } else {
-            if pod.is_gated {
-                decision.reason =
-                    "Scheduling is blocked due to non-empty scheduling gates".to_owned();
-                decision.because = vec![self.cite(
-                    self.input,
-                    wanted.owner,
-                    "spec.schedulingGates",
-                    "scheduling gates keep the pod",
-                )];
+        let pod = PodInfo::new(&wanted.value);
+        let key = pod.key.clone();
+        self.sources.insert(key.clone(), place);
+        if wanted.refusal.is_none() {
+            self.budgets.add(&key, &wanted.value);
+        }
+        if !pod.node_name.is_empty() {
+            if pod.is_terminating {
+                self.ending.push(key);
             }
+            self.engine.cluster.set_pod(Arc::new(pod));
+        } else if !pod.is_terminating {
+            if !pod.nominated_node.is_empty() {
+                let pod = Arc::new(pod.clone());
+                self.engine.cluster.nominate(&pod, &pod.nominated_node);
+            }
+            self.ask(place, place, pod);
+        }
+    }
+
+    /// Notes the question about a pod that is like that of `source`, and puts it into the queue if
+    /// it gets that far.
+    fn ask(&mut self, place: usize, source: usize, pod: PodInfo) {
+        let Some(wanted) = self.all.get(source) else {
+            return;
+        };
+        let (mut decision, waits) = self.told.question(wanted, &pod);
+        self.places.insert(pod.key.clone(), place);
+        if waits {
             self.queue.set(Arc::new(pod), NOW);
+        } else if wanted.refusal.is_none() && pod.scheduler_name != scheduler::NAME {
+            decision.is_open = true;
         }
         self.decisions.insert(place, decision);
     }
 
-    /// Disruption budgets as their controller would have them: what their status says, else what
-    /// follows from the pods that have a node.
-    fn budgets(&mut self) {
-        for budget in self.input.of("policy", "poddisruptionbudgets") {
-            let mut value = (*budget.value).clone();
-            if meta::at(&value, &["status", "disruptionsAllowed"]).is_none() {
-                let allowed = self.allowed(&value);
-                meta::set(&mut value, &["status", "disruptionsAllowed"], allowed);
-            }
-            self.engine.set_budget(&value);
-        }
-    }
-
-    /// How many pods a budget without a status lets go, all pods with a node being healthy.
-    fn allowed(&self, budget: &Value) -> i64 {
-        let selector = meta::at(budget, &["spec", "selector"]).unwrap_or(&Value::Null);
-        let Ok(selector) = model::selector::LabelSelector::from_value(selector) else {
-            return 0;
+    fn decide(&mut self, pod: &Arc<PodInfo>) {
+        let mut diagnosis = match self.engine.schedule(pod) {
+            Ok(placement) => return self.place(pod, &placement),
+            Err(diagnosis) => diagnosis,
         };
-        let namespace = meta::namespace(budget);
-        let pods = self.engine.cluster.pods().filter(|pod| {
-            pod.key.namespace == namespace
-                && selector.matches(|key| pod.labels.get(key).map(String::as_str))
-        });
-        let healthy = i64::try_from(pods.count()).unwrap_or(i64::MAX);
-        let amount = |field: &str| {
-            let value = meta::at(budget, &["spec", field])?;
-            match value.as_i64() {
-                Some(number) => Some(number),
-                None => {
-                    let percent: i64 = value.as_str()?.strip_suffix('%')?.parse().ok()?;
-                    // Rounded up, as upstream does for both fields.
-                    Some((healthy.saturating_mul(percent) + 99) / 100)
+        let refused_by = diagnosis.plugins();
+        match self.engine.preempt(pod, &diagnosis) {
+            Ok(plan) => self.preempt(pod, &plan, &diagnosis),
+            Err(refused) => {
+                if refused.clears_nomination {
+                    self.engine.cluster.denominate(&pod.key);
                 }
-            }
-        };
-        let desired = match (amount("minAvailable"), amount("maxUnavailable")) {
-            (Some(least), _) => least,
-            (None, Some(most)) => healthy.saturating_sub(most),
-            (None, None) => healthy,
-        };
-        healthy.saturating_sub(desired.max(0)).max(0)
-    }
-
-    fn decide(&mut self, pod: &Arc<PodInfo>, sources: &HashMap<PodKey, &Wanted<'a>>) {
-        match self.engine.schedule(pod) {
-            Ok(placement) => self.place(pod, &placement, None),
-            Err(mut diagnosis) => match self.engine.preempt(pod, &diagnosis) {
-                Ok(plan) => {
-                    self.evict(&plan, sources);
-                    self.engine.cluster.nominate(pod, &plan.node);
-                    match self.engine.schedule(pod) {
-                        Ok(placement) => self.place(pod, &placement, Some((&plan, &diagnosis))),
-                        Err(diagnosis) => self.refuse(pod, &diagnosis),
+                diagnosis.preemption = Some(refused.message);
+                let because = self.told.misfits(&diagnosis);
+                if let Some(decision) = self.decision(&pod.key) {
+                    // What it waits for stays with whom it made go.
+                    if decision.preempts.is_empty() {
+                        decision.because = because;
                     }
+                    decision.reason = diagnosis.message();
                 }
-                Err(refused) => {
-                    diagnosis.preemption = Some(refused.message);
-                    self.refuse(pod, &diagnosis);
-                }
-            },
+            }
         }
+        self.queue.park(&pod.key, refused_by, NOW);
     }
 
-    /// The victims go. A controller makes a new pod for each of its own, which waits again.
-    fn evict(&mut self, plan: &Preemption, sources: &HashMap<PodKey, &Wanted<'a>>) {
-        for victim in &plan.victims {
-            self.engine.note_disruption(victim);
-            self.engine.cluster.remove_pod(&victim.key);
-            self.queue.notice(&Event::PodGone(victim), NOW);
-            let Some(source) = sources.get(&victim.key) else {
-                continue;
-            };
-            if source.is_replaced {
-                let mut again = (**victim).clone();
-                again.node_name = String::new();
-                again.start_time = String::new();
-                again.nominated_node = String::new();
-                let place = self.places.get(&again.key).copied();
-                let place = place.unwrap_or(sources.len() + self.places.len());
-                self.ask(place, source, again);
-            } else if let Some(decision) = self.decision(&victim.key) {
-                decision.allowed = false;
-                decision.reason = "placed, and then preempted".to_owned();
-            }
+    /// The pod waits for a node, and the victims are to go.
+    fn preempt(&mut self, pod: &Arc<PodInfo>, plan: &Preemption, diagnosis: &Diagnosis) {
+        let because = self.told.preemption(plan, diagnosis);
+        if let Some(decision) = self.decision(&pod.key) {
+            decision.nominated = Some(plan.node.clone());
+            decision.reason = diagnosis.message();
+            decision.because = because;
+            decision.budgets_violated += plan.violations;
+            decision
+                .preempts
+                .extend(plan.victims.iter().map(|pod| told::victim(pod, &plan.node)));
         }
         for displaced in &plan.displaced {
             self.engine.cluster.denominate(&displaced.key);
+            if let Some(decision) = self.decision(&displaced.key) {
+                decision.nominated = None;
+            }
         }
+        for victim in &plan.victims {
+            self.evict(victim);
+        }
+        self.budgets.tell(&mut self.engine, false);
+        self.engine.cluster.nominate(pod, &plan.node);
     }
 
-    fn place(
-        &mut self,
-        pod: &Arc<PodInfo>,
-        placement: &Placement,
-        preemption: Option<(&Preemption, &Diagnosis)>,
-    ) {
-        let mut placed = (**pod).clone();
-        placed.node_name.clone_from(&placement.node);
-        let placed = Arc::new(placed);
-        self.queue.remove(&pod.key);
-        self.engine.cluster.set_pod(Arc::clone(&placed));
-        self.queue.notice(&Event::PodPlaced(&placed), NOW);
-        let total: i64 = placement.scores.iter().map(|s| s.score * s.weight).sum();
-        let nodes = self.engine.cluster.node_count();
-        let mut reason = match placement.feasible {
-            1 => format!("the only one that fits of {} nodes", placement.evaluated),
-            fit => format!(
-                "the best of {fit} that fit, of {} nodes (score {total}, {} alike)",
-                placement.evaluated, placement.equals
-            ),
-        };
-        if placement.evaluated < nodes {
-            reason.push_str(&format!("; {nodes} in all"));
+    fn evict(&mut self, victim: &Arc<PodInfo>) {
+        let key = &victim.key;
+        self.ending.push(key.clone());
+        self.budgets.goes(key);
+        let mut going = (**victim).clone();
+        going.is_terminating = true;
+        going.is_preempted = true;
+        let going = Arc::new(going);
+        self.engine.cluster.set_pod(Arc::clone(&going));
+        let (before, after) = (victim, &going);
+        self.queue.notice(&Event::PodChanged { before, after }, NOW);
+        if let Some(decision) = self.decision(key) {
+            decision.allowed = false;
+            decision.reason = "placed, and then preempted".to_owned();
         }
-        let mut because = Vec::new();
-        if let Some((plan, diagnosis)) = preemption {
-            reason = format!("preemption makes room on {}", plan.node);
-            because.extend(self.misfits(diagnosis));
-            let lowest = format!(
-                "chosen of {} nodes on which preemption makes room",
-                plan.candidates
-            );
-            because.extend(self.cite_node(&plan.node, &lowest));
-        } else {
-            because.extend(self.cite_node(&placement.node, &reason));
+        self.replace(victim, Replaced::AtOnce);
+    }
+
+    /// Everybody who is to go is gone.
+    fn end(&mut self) {
+        for key in std::mem::take(&mut self.ending) {
+            self.budgets.is_gone(&key);
+            if let Some(pod) = self.engine.cluster.remove_pod(&key) {
+                self.queue.notice(&Event::PodGone(&pod), NOW);
+                self.replace(&pod, Replaced::WhenGone);
+            }
         }
-        let Some(decision) = self.decision(&pod.key) else {
+        self.budgets.tell(&mut self.engine, false);
+    }
+
+    /// A controller makes a new pod for one of its own that goes, if it is time for it.
+    fn replace(&mut self, pod: &PodInfo, time: Replaced) {
+        let Some(source) = self.sources.get(&pod.key).copied() else {
             return;
         };
-        decision.allowed = true;
-        decision.node = Some(placement.node.clone());
-        decision.reason = reason;
-        decision.because = because;
-        decision.scores = placement
-            .scores
-            .iter()
-            .map(|score| Score {
-                plugin: score.plugin,
-                score: score.score,
-                weight: score.weight,
-            })
-            .collect();
-        if let Some((plan, _)) = preemption {
-            decision.budgets_violated = plan.violations;
-            decision.preempts = plan
-                .victims
-                .iter()
-                .map(|victim| Victim {
-                    namespace: victim.key.namespace.clone(),
-                    name: victim.key.name.clone(),
-                    priority: victim.priority,
-                    node: plan.node.clone(),
-                })
-                .collect();
-        }
+        let Some(wanted) = self.all.get(source).filter(|w| w.replaced == time) else {
+            return;
+        };
+        let value = &wanted.value;
+        let mut again = pod.clone();
+        again.node_name = String::new();
+        again.start_time = String::new();
+        again.nominated_node = String::new();
+        again.is_terminating = false;
+        again.is_preempted = false;
+        again.key.uid.push_str("/again");
+        self.budgets.comes(&again.key, value);
+        self.sources.insert(again.key.clone(), source);
+        let fresh = self.all.len() + self.places.len();
+        let place = self.places.get(&pod.key).copied().unwrap_or(fresh);
+        self.ask(place, source, again);
     }
 
-    fn refuse(&mut self, pod: &Arc<PodInfo>, diagnosis: &Diagnosis) {
-        self.queue.park(&pod.key, diagnosis.plugins(), NOW);
-        let because = self.misfits(diagnosis);
+    fn place(&mut self, pod: &Arc<PodInfo>, placement: &Placement) {
+        let mut placed = (**pod).clone();
+        placed.node_name.clone_from(&placement.node);
+        placed.nominated_node = String::new();
+        let placed = Arc::new(placed);
+        self.queue.remove(&pod.key);
+        self.engine.cluster.denominate(&pod.key);
+        self.engine.cluster.set_pod(Arc::clone(&placed));
+        self.queue.notice(&Event::PodPlaced(&placed), NOW);
+        let nodes = self.engine.cluster.node_count();
+        let told = self.told.clone();
         if let Some(decision) = self.decision(&pod.key) {
-            decision.reason = diagnosis.message();
-            decision.because = because;
+            told.placed(decision, placement, nodes);
         }
     }
 
     fn decision(&mut self, key: &PodKey) -> Option<&mut Decision> {
         self.decisions.get_mut(self.places.get(key)?)
-    }
-
-    /// One member for each reason, with the first node that it holds for.
-    fn misfits(&self, diagnosis: &Diagnosis) -> Vec<Because> {
-        let mut reasons: BTreeMap<String, (&str, usize)> = BTreeMap::new();
-        for (node, misfit) in &diagnosis.misfits {
-            reasons.entry(misfit.to_string()).or_insert((&**node, 0)).1 += 1;
-        }
-        reasons
-            .into_iter()
-            .filter_map(|(reason, (node, count))| {
-                let text = match count {
-                    1 => reason,
-                    count => format!("{reason} (and on {} more nodes)", count - 1),
-                };
-                self.cite_node(node, &text)
-            })
-            .collect()
-    }
-
-    fn cite_node(&self, name: &str, reason: &str) -> Option<Because> {
-        let node = self.nodes.find("", "nodes", "", name)?;
-        Some(self.cite(self.nodes, node, "", reason))
-    }
-
-    fn cite(&self, snapshot: &Snapshot, object: &Object, field: &str, reason: &str) -> Because {
-        Because {
-            reason: reason.to_owned(),
-            citation: snapshot.cite(object, field),
-        }
     }
 
     /// How full the nodes are now.

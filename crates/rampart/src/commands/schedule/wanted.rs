@@ -14,11 +14,33 @@ pub(super) struct Wanted<'a> {
     pub(super) value: Value,
     pub(super) owner: &'a Object,
     pub(super) refusal: Option<String>,
-    /// Whether a controller would make another one if it went.
-    pub(super) is_replaced: bool,
+    /// When a controller makes another one if it goes.
+    pub(super) replaced: Replaced,
 }
 
-/// All pods, with defaults and priorities. A DaemonSet has one on each of `nodes` that suits it.
+/// When there is another pod in place of one that is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Replaced {
+    /// Nobody makes one.
+    Never,
+    /// As soon as it is to go.
+    AtOnce,
+    /// When it is gone: the new one has its name.
+    WhenGone,
+}
+
+impl Replaced {
+    fn by(owner: &Object) -> Self {
+        if owner.is("apps", "statefulsets") {
+            Self::WhenGone
+        } else {
+            Self::AtOnce
+        }
+    }
+}
+
+/// All pods as admission would let them in, in the order in which they came: those of a cluster by
+/// the time of their creation, those of manifests as they are written. A DaemonSet has one on each of `nodes` that suits it.
 pub(super) fn all<'a>(
     snapshot: &'a Snapshot,
     registry: &'a Registry,
@@ -56,7 +78,19 @@ pub(super) fn all<'a>(
             wanted.extend((0..missing).map(|number| replica(&pod, number)));
         }
     }
+    // Stable, so that the pods of one object keep their order.
+    wanted.sort_by_cached_key(arrival);
     wanted
+}
+
+/// What the order of arrival goes by: what is only written comes after what is there.
+fn arrival(wanted: &Wanted<'_>) -> (bool, String, Option<(usize, u32, u32, u32)>) {
+    let created = meta::text(&wanted.value, &["metadata", "creationTimestamp"]);
+    let source = wanted.owner.source.as_ref().map(|source| {
+        let (line, column) = (source.start.line, source.start.column);
+        (source.file.index(), source.document, line, column)
+    });
+    (created.is_empty(), created.to_owned(), source)
 }
 
 fn has_ended(pod: &Value) -> bool {
@@ -80,7 +114,7 @@ fn outermost<'a>(snapshot: &'a Snapshot, object: &'a Object) -> Option<&'a Objec
 }
 
 /// How many pods at once a workload wants.
-fn replicas(owner: &Object) -> u64 {
+pub(super) fn replicas(owner: &Object) -> u64 {
     let number = |path: &[&str]| meta::at(&owner.value, path).and_then(Value::as_u64);
     let job = |base: &[&str]| {
         let below = |field| {
@@ -109,7 +143,7 @@ fn existing<'a>(snapshot: &'a Snapshot, pod: Pod<'a>) -> Wanted<'a> {
         value,
         owner,
         refusal: pod.refusal,
-        is_replaced: snapshot.owner(owner).is_some(),
+        replaced: snapshot.owner(owner).map_or(Replaced::Never, Replaced::by),
     }
 }
 
@@ -128,16 +162,19 @@ fn replica<'a>(pod: &Pod<'a>, number: u64) -> Wanted<'a> {
         "Deployment" => "ReplicaSet",
         kind => kind,
     };
+    let version = meta::text(&owner.value, &["apiVersion"]);
     meta::set(
         &mut value,
         &["metadata", "ownerReferences"],
-        json!([{ "kind": kind, "name": owner.name(), "controller": true }]),
+        json!([{
+            "apiVersion": version, "kind": kind, "name": owner.name(), "uid": "", "controller": true,
+        }]),
     );
     Wanted {
         value,
         owner,
         refusal: pod.refusal.clone(),
-        is_replaced: true,
+        replaced: Replaced::by(owner),
     }
 }
 
