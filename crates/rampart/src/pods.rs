@@ -92,6 +92,7 @@ fn admitted<'a>(template: PodTemplate<'a>, registry: &Registry, chain: &Chain) -
             let cluster = Objects(template.snapshot());
             let mutated = chain.mutate(&mut request, &cluster);
             let validated = mutated.and_then(|()| {
+                (resource.behavior.prepare_create)(&mut request.object);
                 let errors = (resource.behavior.validate_create)(&request.object);
                 match errors.is_empty() {
                     true => Ok(()),

@@ -26,6 +26,9 @@ fn refused(snapshot: &Snapshot) -> Vec<Problem> {
         let mut value = Value::clone(&object.value);
         let (_, version) = split_api_version(meta::text(&object.value, &["apiVersion"]));
         (resource.behavior.default)(version, &mut value);
+        // What is made of an object's UID is made of any.
+        meta::set(&mut value, &["metadata", "uid"], "uid");
+        (resource.behavior.prepare_create)(&mut value);
         let errors = (resource.behavior.validate_create)(&value);
         if errors.is_empty() {
             return None;

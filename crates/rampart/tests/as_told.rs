@@ -27,7 +27,7 @@ use support::analyst::rampart;
 use support::wire::{Answer, Wire};
 
 /// How many pods each question is asked about.
-const MANY: usize = 60;
+const MANY: usize = 40;
 
 /// Sends an object to a collection.
 fn post(wire: &Wire, target: &str, object: &Value, headers: &[(&str, &str)]) -> Answer {
