@@ -2,18 +2,18 @@
 
 use super::wanted::replicas;
 use model::resource::split_api_version;
+use model::selector::LabelSelector;
 use model::{Value, meta};
-use reconcile::disruption::{self, Owner};
+use reconcile::disruption::{self, CoveredPod, DisruptionError, Owner, Scale, Scales};
 use scheduling::{Engine, PodKey};
-use serde_json::json;
-use snapshot::{Object, Snapshot};
+use snapshot::Snapshot;
 use std::collections::BTreeMap;
 
 /// A budget with the pods that it covers.
 struct Budget {
     value: Value,
-    /// As far as budgets look at them.
-    pods: BTreeMap<PodKey, Value>,
+    selector: LabelSelector,
+    pods: BTreeMap<PodKey, CoveredPod>,
     /// Whether its pods are others than when its status was written.
     is_stale: bool,
 }
@@ -29,6 +29,7 @@ impl<'a> Budgets<'a> {
         let budgets = snapshot.of("policy", "poddisruptionbudgets").iter();
         let all = budgets.map(|budget| Budget {
             is_stale: meta::at(&budget.value, &["status", "disruptionsAllowed"]).is_none(),
+            selector: disruption::selector(&budget.value),
             value: (*budget.value).clone(),
             pods: BTreeMap::new(),
         });
@@ -38,28 +39,33 @@ impl<'a> Budgets<'a> {
         }
     }
 
-    /// A pod that is there from the start.
+    /// A pod that is there from the start. With a node and without a word of its conditions, as in
+    /// files, it is ready.
     pub(super) fn add(&mut self, key: &PodKey, pod: &Value) {
-        self.covering(key, pod, |budget, seen| {
-            budget.pods.insert(key.clone(), seen);
-        });
+        let mut seen = CoveredPod::new(pod);
+        let has_node = !meta::text(pod, &["spec", "nodeName"]).is_empty();
+        seen.is_ready |= has_node && meta::at(pod, &["status", "conditions"]).is_none();
+        for budget in self.covering(key, &seen) {
+            budget.pods.insert(key.clone(), seen.clone());
+        }
     }
 
-    /// A pod that was made meanwhile; it is not healthy yet.
+    /// A pod that was made meanwhile; it is not ready yet.
     pub(super) fn comes(&mut self, key: &PodKey, pod: &Value) {
-        self.covering(key, pod, |budget, mut seen| {
-            meta::remove(&mut seen, &["status"]);
-            meta::remove(&mut seen, &["spec"]);
-            budget.pods.insert(key.clone(), seen);
+        let mut seen = CoveredPod::new(pod);
+        seen.is_ready = false;
+        seen.is_going = false;
+        for budget in self.covering(key, &seen) {
+            budget.pods.insert(key.clone(), seen.clone());
             budget.is_stale = true;
-        });
+        }
     }
 
     /// A pod is to go, and counts no longer.
     pub(super) fn goes(&mut self, key: &PodKey) {
         for budget in &mut self.all {
             if let Some(pod) = budget.pods.get_mut(key) {
-                meta::set(pod, &["metadata", "deletionTimestamp"], "now");
+                pod.is_going = true;
                 budget.is_stale = true;
             }
         }
@@ -72,14 +78,10 @@ impl<'a> Budgets<'a> {
         }
     }
 
-    fn covering(&mut self, key: &PodKey, pod: &Value, mut then: impl FnMut(&mut Budget, Value)) {
-        for budget in &mut self.all {
-            if meta::namespace(&budget.value) == key.namespace
-                && !disruption::covered(&budget.value, std::slice::from_ref(pod)).is_empty()
-            {
-                then(budget, seen(pod));
-            }
-        }
+    fn covering(&mut self, key: &PodKey, pod: &CoveredPod) -> impl Iterator<Item = &mut Budget> {
+        self.all.iter_mut().filter(|budget| {
+            meta::namespace(&budget.value) == key.namespace && pod.is_covered(&budget.selector)
+        })
     }
 
     /// Tells the engine what budgets allow now.
@@ -96,61 +98,48 @@ impl<'a> Budgets<'a> {
     }
 }
 
-/// What budgets look at. A pod with a node of which nothing is reported, as in files, is ready.
-fn seen(pod: &Value) -> Value {
-    let mut seen = json!({ "metadata": {} });
-    for field in [
-        "name",
-        "namespace",
-        "labels",
-        "ownerReferences",
-        "deletionTimestamp",
-    ] {
-        if let Some(value) = meta::at(pod, &["metadata", field]) {
-            meta::set(&mut seen, &["metadata", field], value.clone());
-        }
-    }
-    let conditions = meta::at(pod, &["status", "conditions"]).cloned();
-    let has_node = !meta::text(pod, &["spec", "nodeName"]).is_empty();
-    let ready = || has_node.then(|| json!([{ "type": "Ready", "status": "True" }]));
-    if let Some(conditions) = conditions.or_else(ready) {
-        meta::set(&mut seen, &["status", "conditions"], conditions);
-    }
-    seen
-}
-
 /// The status by the rules of the controller. Time stands still: evictions that were granted are
 /// still on their way.
 fn status(snapshot: &Snapshot, budget: &Budget) -> Value {
-    let pods: Vec<&Value> = budget.pods.values().collect();
-    let owners = disruption::owners(&budget.value, &pods).into_iter();
+    let pods: Vec<&CoveredPod> = budget.pods.values().collect();
     let namespace = meta::namespace(&budget.value);
-    let scales: BTreeMap<Owner, i64> = owners
-        .filter_map(|owner| {
-            let scale = scale(snapshot, namespace, &owner)?;
-            Some((owner, scale))
+    let owners = pods.iter().filter_map(|pod| pod.owner.clone());
+    let scales: Scales = owners
+        .map(|owner| {
+            let scale = scale(snapshot, namespace, &owner);
+            (owner, scale)
         })
         .collect();
-    match disruption::status(&budget.value, &pods, &scales, 0, "", |_| Some(0)) {
-        Ok((status, _)) => status,
+    match disruption::report(&budget.value, &pods, &scales, 0, "", |_| Some(0)) {
+        Ok(report) => report.status,
         Err(error) => disruption::failed(&budget.value, &error, ""),
     }
 }
 
 /// How many pods an owner wants; of a ReplicaSet that a Deployment made or would make, what that
 /// wants.
-fn scale(snapshot: &Snapshot, namespace: &str, owner: &Owner) -> Option<i64> {
+fn scale(
+    snapshot: &Snapshot,
+    namespace: &str,
+    owner: &Owner,
+) -> Result<Option<Scale>, DisruptionError> {
     let (group, _) = split_api_version(&owner.api_version);
     let plurals: &[&str] = match (group, owner.kind.as_str()) {
         ("", "ReplicationController") => &["replicationcontrollers"],
         ("apps", "ReplicaSet") => &["replicasets", "deployments"],
         ("apps", "StatefulSet") => &["statefulsets"],
-        _ => &[],
+        _ => return Err(DisruptionError::NoScale(owner.kind.clone())),
     };
     let mut found = plurals
         .iter()
         .filter_map(|plural| snapshot.find(group, plural, namespace, &owner.name));
-    let object = found.next()?;
-    let above: Option<&Object> = snapshot.owner(object);
-    i64::try_from(replicas(above.unwrap_or(object))).ok()
+    let Some(object) = found.next() else {
+        return Ok(None);
+    };
+    let counted = snapshot.owner(object).unwrap_or(object);
+    Ok(Some(Scale {
+        // In files a name is as good as a UID.
+        uid: format!("{} {}", counted.kind.kind, counted.name()),
+        replicas: i64::try_from(replicas(counted)).unwrap_or(i64::MAX),
+    }))
 }
