@@ -12,7 +12,11 @@ fn put(map: &mut Map<String, Value>, key: &str, value: Option<Value>) {
 fn container(dice: &mut Dice, name: &str, port: Option<Value>) -> Value {
     let mut security = Map::new();
     let privileged = dice.percent(15);
-    put(&mut security, "privileged", privileged.then(|| json!(true)));
+    put(
+        &mut security,
+        "privileged",
+        privileged.then_some(json!(true)),
+    );
     let escalation = dice.maybe(40, &[json!(true), json!(false), json!(false)]);
     put(
         &mut security,
@@ -78,7 +82,7 @@ fn container(dice: &mut Dice, name: &str, port: Option<Value>) -> Value {
 pub(crate) fn secured(dice: &mut Dice, name: &str) -> Value {
     let mut spec = Map::new();
     for field in ["hostNetwork", "hostPID", "hostIPC"] {
-        put(&mut spec, field, dice.percent(8).then(|| json!(true)));
+        put(&mut spec, field, dice.percent(8).then_some(json!(true)));
     }
     let has_host_network = spec.contains_key("hostNetwork");
     let has_host_ipc = spec.contains_key("hostIPC");
