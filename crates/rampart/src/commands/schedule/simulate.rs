@@ -273,7 +273,7 @@ impl<'a> Simulation<'a> {
         self.engine.cluster.set_pod(Arc::clone(&placed));
         self.queue.notice(&Event::PodPlaced(&placed), NOW);
         let nodes = self.engine.cluster.node_count();
-        let told = self.told.clone();
+        let told = self.told;
         if let Some(decision) = self.decision(&pod.key) {
             told.placed(decision, placement, nodes);
         }

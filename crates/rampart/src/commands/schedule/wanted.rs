@@ -2,6 +2,7 @@
 //! to make.
 
 use crate::pods::{Pod, pods};
+use model::decode::Position;
 use model::registry::Registry;
 use model::{Value, meta};
 use scheduling::{NodeInfo, PodInfo};
@@ -84,12 +85,13 @@ pub(super) fn all<'a>(
 }
 
 /// What the order of arrival goes by: what is only written comes after what is there.
-fn arrival(wanted: &Wanted<'_>) -> (bool, String, Option<(usize, u32, u32, u32)>) {
+fn arrival(wanted: &Wanted<'_>) -> (bool, String, Option<(usize, u32, Position)>) {
     let created = meta::text(&wanted.value, &["metadata", "creationTimestamp"]);
-    let source = wanted.owner.source.as_ref().map(|source| {
-        let (line, column) = (source.start.line, source.start.column);
-        (source.file.index(), source.document, line, column)
-    });
+    let source = wanted
+        .owner
+        .source
+        .as_ref()
+        .map(|source| (source.file.index(), source.document, source.start));
     (created.is_empty(), created.to_owned(), source)
 }
 
