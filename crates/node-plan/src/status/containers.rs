@@ -62,7 +62,9 @@ fn of_made(container: Container<'_>, made: &Made, told: Option<&Value>) -> Value
     let was_running = told.is_some_and(|told| meta::at(told, &["state", "running"]).is_some());
     let lost = made.state == State::Unknown && was_running;
     let restarts = if lost {
-        told.and_then(|told| int(told, "restartCount")).unwrap_or(0) + 1
+        told.and_then(|told| int(told, "restartCount"))
+            .unwrap_or(0)
+            .saturating_add(1)
     } else {
         made.restarts
     };
@@ -117,7 +119,7 @@ fn of_none(
         meta::set(&mut status, &["lastState", "terminated"], lost);
         if meta::at(input.pod, &["metadata", "deletionTimestamp"]).is_none() {
             let restarts = int(&status, "restartCount").unwrap_or(0);
-            meta::set(&mut status, &["restartCount"], restarts + 1);
+            meta::set(&mut status, &["restartCount"], restarts.saturating_add(1));
         }
     }
     status
