@@ -131,8 +131,8 @@ impl Storage {
 
     /// A pod that uses claims came to a node (`sign` 1) or left it (-1).
     pub(crate) fn count(&mut self, pod: &PodInfo, sign: i64) {
-        for claim in &pod.volumes.claims {
-            let name = (pod.key.namespace.clone(), claim.name.clone());
+        for claim in pod.volumes.named() {
+            let name = (pod.key.namespace.clone(), claim.to_owned());
             let users = self.users.entry(name.clone()).or_default();
             *users += sign;
             if *users <= 0 {
@@ -149,28 +149,22 @@ impl Storage {
     /// The driver and the identity of the volume behind a claim, for the limits of drivers.
     fn handle(&self, pod: &PodInfo, name: &str) -> Option<(&str, String)> {
         let claim = self.claim(pod, name)?;
-        if claim.volume.is_empty() {
-            // Not made yet; it will be one of its own.
-            let class = self.classes.get(claim.class_name())?;
-            let own = format!("{}/{name}", pod.key.namespace);
-            return Some((&class.provisioner, own));
+        if let Some(volume) = self.volumes.get(&claim.volume) {
+            let (driver, handle) = volume.csi.as_ref()?;
+            return Some((driver, handle.clone()));
         }
-        let (driver, handle) = self.volumes.get(&claim.volume)?.csi.as_ref()?;
-        Some((driver, handle.clone()))
+        // Not made yet, or gone; it counts as one of its own.
+        let class = self.classes.get(claim.class_name())?;
+        let own = format!("{}/{name}", pod.key.namespace);
+        Some((&class.provisioner, own))
     }
 
     /// What can be said against the pod's claims before looking at any node.
     pub(crate) fn refuse(&self, pod: &PodInfo) -> Option<(Plugin, String)> {
         let missing = |name: &str| format!("persistentvolumeclaim \"{name}\" not found");
-        for claim in pod
-            .volumes
-            .claims
-            .iter()
-            .filter(|claim| !claim.is_ephemeral)
-        {
-            if self.claim(pod, &claim.name).is_none() {
-                return Some((Plugin::VolumeRestrictions, missing(&claim.name)));
-            }
+        let lacking = |name: &&str| self.claim(pod, name).is_none();
+        if let Some(name) = pod.volumes.named().find(lacking) {
+            return Some((Plugin::VolumeRestrictions, missing(name)));
         }
         for ClaimName { name, is_ephemeral } in &pod.volumes.claims {
             let fault = match self.claim(pod, name) {
@@ -208,44 +202,49 @@ impl Storage {
                     || !class.is_some_and(|class| class.waits_for_consumer))
         };
         let mut claims = pod.volumes.claims.iter();
-        claims
-            .any(|claim| self.claim(pod, &claim.name).is_some_and(is_immediate))
-            .then(|| {
-                let text = "pod has unbound immediate PersistentVolumeClaims";
-                (Plugin::VolumeBinding, text.to_owned())
-            })
+        if claims.any(|claim| self.claim(pod, &claim.name).is_some_and(is_immediate)) {
+            let text = "pod has unbound immediate PersistentVolumeClaims";
+            return Some((Plugin::VolumeBinding, text.to_owned()));
+        }
+        let mut named = pod.volumes.named().filter_map(|name| self.claim(pod, name));
+        let lost = named
+            .find(|claim| !claim.volume.is_empty() && !self.volumes.contains_key(&claim.volume))?;
+        let text = format!("persistentvolume \"{}\" not found", lost.volume);
+        Some((Plugin::VolumeZone, text))
     }
 
     /// Whether another pod has a claim that only one pod may have. `shift` says how many of the
     /// users of the pod's claims are thought away or added.
     fn is_taken(&self, pod: &PodInfo, shift: i64) -> bool {
-        let users: i64 = pod
-            .volumes
-            .claims
-            .iter()
-            .filter(|claim| self.is_exclusive(pod, &claim.name))
-            .filter_map(|claim| {
-                let name = (pod.key.namespace.clone(), claim.name.clone());
-                self.users.get(&name)
-            })
-            .sum();
-        users + shift > 0
+        let is_used = |name: &&str| {
+            let name = (pod.key.namespace.clone(), (*name).to_owned());
+            self.users.contains_key(&name)
+        };
+        let used = self.exclusive(pod).into_iter().filter(is_used).count();
+        // Upstream does not look at those that come to be used, unless it looks at disks as well.
+        let is_looked_at = used > 0 || !pod.volumes.disks.is_empty();
+        is_looked_at && i64::try_from(used).unwrap_or(i64::MAX) + shift > 0
     }
 
-    fn is_exclusive(&self, pod: &PodInfo, name: &str) -> bool {
-        let claim = self.claim(pod, name);
-        claim.is_some_and(|claim| claim.modes.contains("ReadWriteOncePod"))
+    /// The pod's claims that only one pod may have.
+    fn exclusive<'a>(&self, pod: &'a PodInfo) -> BTreeSet<&'a str> {
+        let is_exclusive = |name: &&str| {
+            let claim = self.claim(pod, name);
+            claim.is_some_and(|claim| claim.modes.contains("ReadWriteOncePod"))
+        };
+        pod.volumes.named().filter(is_exclusive).collect()
     }
 
-    /// How many exclusive claims two pods share.
+    /// How often another pod uses the pod's exclusive claims.
     pub(crate) fn shared(&self, pod: &PodInfo, other: &PodInfo) -> i64 {
         if pod.key.namespace != other.key.namespace {
             return 0;
         }
-        let shared = pod.volumes.claims.iter().filter(|claim| {
-            other.volumes.claims.iter().any(|c| c.name == claim.name)
-                && self.is_exclusive(pod, &claim.name)
-        });
+        let exclusive = self.exclusive(pod);
+        let shared = other
+            .volumes
+            .named()
+            .filter(|name| exclusive.contains(name));
         i64::try_from(shared.count()).unwrap_or(i64::MAX)
     }
 
@@ -276,12 +275,11 @@ impl Storage {
         if let Err(faults) = self.plan(pod, node) {
             return Some(Misfit::Volumes(faults));
         }
-        let bound = volumes
-            .claims
-            .iter()
-            .filter_map(|claim| self.volumes.get(&self.claim(pod, &claim.name)?.volume));
+        let mut bound = volumes.named().filter_map(|name| {
+            let claim = self.claim(pod, name)?;
+            self.volumes.get(&claim.volume)
+        });
         bound
-            .into_iter()
             .any(|volume| !in_zone(volume, node))
             .then_some(Misfit::VolumeZone)
     }
@@ -318,37 +316,40 @@ impl Storage {
     }
 }
 
-/// Labels of volumes that say where they are, each with its older name.
-const PLACES: [(&str, &str); 2] = [
+/// Labels of volumes that say where they are, each with the label of a node that says the same
+/// where the node lacks the volume's.
+const PLACES: [(&str, &str); 4] = [
     (
-        "topology.kubernetes.io/zone",
         "failure-domain.beta.kubernetes.io/zone",
+        "topology.kubernetes.io/zone",
     ),
     (
-        "topology.kubernetes.io/region",
         "failure-domain.beta.kubernetes.io/region",
+        "topology.kubernetes.io/region",
+    ),
+    ("topology.kubernetes.io/zone", "topology.kubernetes.io/zone"),
+    (
+        "topology.kubernetes.io/region",
+        "topology.kubernetes.io/region",
     ),
 ];
 
 /// Whether a node is where a volume is; a node that does not say where it is counts as near.
 fn in_zone(volume: &Volume, node: &NodeInfo) -> bool {
-    let label = |labels: &BTreeMap<String, String>, (new, old): (&str, &str)| {
-        labels.get(new).or_else(|| labels.get(old)).cloned()
-    };
-    if PLACES
-        .iter()
-        .all(|place| label(&node.labels, *place).is_none())
-    {
+    let mut places = PLACES.iter();
+    if !places.any(|(label, _)| node.labels.contains_key(*label)) {
         return true;
     }
-    PLACES
-        .iter()
-        .all(|place| match label(&volume.labels, *place) {
-            None => true,
-            // Volumes in several zones name them all.
-            Some(zones) => {
-                let here = label(&node.labels, *place);
-                here.is_some_and(|here| zones.split("__").any(|zone| zone == here))
-            }
-        })
+    PLACES.iter().all(|(label, newer)| {
+        // Volumes in several zones name them all; a list with a gap says nothing.
+        let zones = volume.labels.get(*label).into_iter();
+        let zones: Vec<&str> = zones
+            .flat_map(|zones| zones.split("__"))
+            .map(str::trim)
+            .collect();
+        let here = node.labels.get(*label).or_else(|| node.labels.get(*newer));
+        zones.is_empty()
+            || zones.contains(&"")
+            || here.is_some_and(|here| zones.contains(&here.as_str()))
+    })
 }

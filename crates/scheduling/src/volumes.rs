@@ -7,6 +7,8 @@ use model::{Value, meta};
 pub(crate) struct Disk {
     kind: &'static str,
     id: String,
+    /// The monitors of a Ceph image; two that have none in common tell of two images.
+    monitors: Vec<String>,
     is_read_only: bool,
 }
 
@@ -49,6 +51,12 @@ impl PodVolumes {
         volumes
     }
 
+    /// The claims that the pod itself names, as often as it does.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &str> {
+        let named = self.claims.iter().filter(|claim| !claim.is_ephemeral);
+        named.map(|claim| claim.name.as_str())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.claims.is_empty() && self.disks.is_empty()
     }
@@ -72,15 +80,23 @@ impl Disk {
         if kind == "rbd" {
             id = format!("{}/{id}", meta::text(source, &["pool"]));
         }
+        let monitors = meta::list(source, &["monitors"]).iter();
         Some(Self {
             kind,
             id,
+            monitors: monitors
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
             is_read_only: shares && is_read_only == Some(true),
         })
     }
 
     /// Whether two pods on one node cannot both have the disk.
     pub(crate) fn conflicts(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.id == other.id && !(self.is_read_only && other.is_read_only)
+        let is_same = self.kind == other.kind
+            && self.id == other.id
+            && (self.kind != "rbd" || self.monitors.iter().any(|m| other.monitors.contains(m)));
+        is_same && !(self.is_read_only && other.is_read_only)
     }
 }

@@ -132,8 +132,7 @@ fn bound_volumes_say_where() {
     world.engine.cluster.set_claim(&bound("data", "v"));
     assert_eq!(
         world.place(&with("p", &["data"])),
-        "0/2 nodes are available: 2 node(s) unavailable due to one or more pvc(s) bound to \
-         non-existent pv(s)."
+        "0/2 nodes are available: persistentvolume \"v\" not found."
     );
     world.engine.cluster.set_volume(&volume("v", on("b")));
     assert_eq!(world.place(&with("p", &["data"])), "b");
@@ -168,6 +167,40 @@ fn volumes_are_in_zones() {
         world.place(&with("p", &["data"])),
         "0/2 nodes are available: 2 node(s) had no available volume zone."
     );
+    // A node's newer label will do for the older one of a volume, not the other way round.
+    const OLD: &str = "failure-domain.beta.kubernetes.io/zone";
+    const NEW: &str = "topology.kubernetes.io/zone";
+    for (on_volume, zones, on_node, fits) in [
+        (OLD, "1", NEW, true),
+        (OLD, "1", OLD, true),
+        (NEW, "1", OLD, false),
+        (NEW, "2", OLD, false),
+        (OLD, "2", NEW, false),
+        (OLD, "2__", NEW, true),
+    ] {
+        let labels = |key: &str, value: &str| json!({ "metadata": { "labels": { key: value } } });
+        let mut world = World::of(&[node("a", labels(on_node, "1"))]);
+        world.engine.cluster.set_claim(&bound("data", "v"));
+        let volume = volume("v", labels(on_volume, zones));
+        world.engine.cluster.set_volume(&volume);
+        let is_placed = world.try_place(&with("p", &["data"])).is_ok();
+        assert_eq!(is_placed, fits, "{on_volume} {zones} {on_node}");
+    }
+}
+
+#[test]
+fn ceph_images_are_the_same_by_a_common_monitor() {
+    let image = |name: &str, monitors: &[&str]| {
+        let rbd = json!({ "monitors": monitors, "pool": "rbd", "image": "i" });
+        pod(
+            name,
+            json!({ "spec": { "volumes": [{ "name": "d", "rbd": rbd }] } }),
+        )
+    };
+    let mut world = World::of(&[node("a", json!({}))]);
+    world.run(&image("there", &["m1", "m2"]), "a");
+    assert!(world.try_place(&image("p", &["m2", "m3"])).is_err());
+    assert!(world.try_place(&image("p", &["m3"])).is_ok());
 }
 
 #[test]
