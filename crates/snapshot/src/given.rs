@@ -13,6 +13,12 @@ pub(crate) const NAMESPACES: [&str; 4] =
 /// The config map that every namespace has.
 const ROOT_CA: &str = "kube-root-ca.crt";
 
+/// What the server tells others about itself, in `kube-system`.
+const PUBLISHED: [&str; 2] = [
+    "extension-apiserver-authentication",
+    "kube-apiserver-legacy-service-account-token-tracking",
+];
+
 /// The objects of every cluster that others refer to, apart from those of each namespace: the
 /// bootstrap policy and the system priority classes.
 pub(crate) fn objects() -> Vec<Value> {
@@ -101,8 +107,7 @@ impl Given {
                 name == "default" || (namespace == "kube-system" && self.accounts.contains(name))
             }
             ("", "configmaps") => {
-                name == ROOT_CA
-                    || (namespace == "kube-system" && name == "extension-apiserver-authentication")
+                name == ROOT_CA || (namespace == "kube-system" && PUBLISHED.contains(&name))
             }
             ("", "services" | "endpoints") => (namespace, name) == ("default", "kubernetes"),
             ("discovery.k8s.io", "endpointslices") => {
