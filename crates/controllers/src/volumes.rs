@@ -84,9 +84,10 @@ pub(crate) async fn run(reader: Arc<dyn Cluster>, identities: Identities) {
         let is_ready = this.listed.len() == 4;
         tokio::select! {
             biased;
-            Some(update) = claims.next() => this.observe(Source::Claims, update),
-            Some(update) = volumes.next() => this.observe(Source::Volumes, update),
+            // Claims last but for pods: what they could have is known by then.
             Some(update) = classes.next() => this.observe(Source::Classes, update),
+            Some(update) = volumes.next() => this.observe(Source::Volumes, update),
+            Some(update) = claims.next() => this.observe(Source::Claims, update),
             Some(update) = pods.next() => this.observe(Source::Pods, update),
             work = queue.next(), if is_ready => match this.work(&work).await {
                 Ok(()) => queue.forget(&work),

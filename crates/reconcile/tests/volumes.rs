@@ -633,6 +633,22 @@ fn a_class_of_a_kind_that_a_driver_took_over_asks_the_driver() {
 }
 
 #[test]
+fn directories_of_a_node_are_asked_for_and_refused() {
+    let mut world = World::default();
+    world
+        .storage
+        .set_class(&class("dir", false, "kubernetes.io/host-path"));
+    world.put(claim("c", spec(json!({ "storageClassName": "dir" }))));
+    world.settle();
+    let annotations = meta::annotations(world.claim("c"));
+    let asked = annotations["volume.kubernetes.io/storage-provisioner"];
+    assert_eq!(asked, "kubernetes.io/host-path");
+    let why = "Failed to create provisioner: provisioning in volume plugin \
+               \"kubernetes.io/host-path\" is disabled";
+    assert_eq!(world.told("ProvisioningFailed").first(), Some(&why));
+}
+
+#[test]
 fn a_bound_claim_without_its_volume_is_lost() {
     let mut world = World::default();
     world.put(volume("v", json!({})));

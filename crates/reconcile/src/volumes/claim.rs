@@ -242,6 +242,9 @@ impl Storage {
             migrate(&mut after, Some(provisioner));
             return Outcome::write(update("persistentvolumeclaims", after));
         }
+        if let Some(why) = plugins::refusal(provisioner) {
+            return Outcome::done().telling(&claim.value, true, "ProvisioningFailed", why);
+        }
         let message = format!(
             "Waiting for a volume to be created either by the external provisioner \
              '{provisioner}' or manually by the system administrator. If volume creation is \

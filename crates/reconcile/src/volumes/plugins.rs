@@ -28,13 +28,20 @@ pub(super) fn provisioner(name: &str) -> Result<&str, String> {
         return Ok(driver);
     }
     match name {
-        HOST_PATH => Err(format!(
-            "Failed to create provisioner: provisioning in volume plugin {HOST_PATH:?} is disabled"
-        )),
+        HOST_PATH => Ok(name),
         "kubernetes.io/nfs" => Err("no provisionable volume plugin matched".to_owned()),
         _ if name.starts_with(IN_TREE) => Err(format!("no volume plugin matched name: {name}")),
         _ => Ok(name),
     }
+}
+
+/// Why somebody who was asked for a volume makes none, if that is known here.
+pub(super) fn refusal(provisioner: &str) -> Option<String> {
+    (provisioner == HOST_PATH).then(|| {
+        format!(
+            "Failed to create provisioner: provisioning in volume plugin {HOST_PATH:?} is disabled"
+        )
+    })
 }
 
 /// What becomes of a released volume that is to be deleted.
