@@ -1,5 +1,6 @@
 //! The state that decisions are made on: nodes, the pods on them, and counts that follow both.
 
+use crate::kinship::Kinships;
 use crate::node::NodeInfo;
 use crate::pod::{PodInfo, PodKey};
 use crate::scope::{NamespaceLabels, Scope, Term};
@@ -8,9 +9,8 @@ use crate::storage::{Progress, Storage, VolumePlan};
 use crate::tally::{CarriedTerms, Groups, Predicate};
 use crate::topology::{KeyId, NodeId, Topology, at};
 use foldhash::HashMap;
-use model::selector::{LabelSelector, Operator, Requirement};
 use model::{Value, meta};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Upstream's `hardPodAffinityWeight`: what required affinity of running pods is worth in scores.
@@ -62,8 +62,7 @@ pub struct Cluster {
     /// Pods that wait for room on a node that preemption makes.
     nominated: HashMap<String, Vec<Arc<PodInfo>>>,
     nominations: HashMap<PodKey, String>,
-    services: BTreeMap<String, BTreeMap<String, BTreeMap<String, String>>>,
-    owners: HashMap<(String, String, String), LabelSelector>,
+    kinships: Kinships,
 }
 
 impl Cluster {
@@ -330,44 +329,22 @@ impl Cluster {
 
     /// A Service, whose pods are spread by default.
     pub fn set_service(&mut self, service: &Value) {
-        let selector: BTreeMap<String, String> = meta::strings(service, &["spec", "selector"])
-            .into_iter()
-            .map(|(k, v)| (k.to_owned(), v.to_owned()))
-            .collect();
-        let services = self.services.entry(meta::namespace(service).to_owned());
-        let services = services.or_default();
-        if selector.is_empty() {
-            services.remove(meta::name(service));
-        } else {
-            services.insert(meta::name(service).to_owned(), selector);
-        }
+        self.kinships.set_service(service);
     }
 
     /// A Service is gone.
     pub fn remove_service(&mut self, namespace: &str, name: &str) {
-        if let Some(services) = self.services.get_mut(namespace) {
-            services.remove(name);
-        }
+        self.kinships.remove_service(namespace, name);
     }
 
     /// A ReplicationController, ReplicaSet or StatefulSet, whose pods are spread by default.
     pub fn set_owner(&mut self, kind: &str, owner: &Value) {
-        let selector = meta::at(owner, &["spec", "selector"]).unwrap_or(&Value::Null);
-        let selector = if kind == "ReplicationController" {
-            LabelSelector::from_labels(selector)
-        } else {
-            crate::scope::read(selector)
-        };
-        let name = meta::name(owner).to_owned();
-        let namespace = meta::namespace(owner).to_owned();
-        self.owners
-            .insert((kind.to_owned(), namespace, name), selector);
+        self.kinships.set_owner(kind, owner);
     }
 
     /// Such an owner is gone.
     pub fn remove_owner(&mut self, kind: &str, namespace: &str, name: &str) {
-        let key = (kind.to_owned(), namespace.to_owned(), name.to_owned());
-        self.owners.remove(&key);
+        self.kinships.remove_owner(kind, namespace, name);
     }
 
     /// A PersistentVolumeClaim.
@@ -437,38 +414,12 @@ impl Cluster {
         self.storage.remove_csi_node(name);
     }
 
-    /// What pods of the same Services and the same owner have in common, as upstream's
-    /// `DefaultSelector`; empty if nothing.
-    fn default_selector(&self, pod: &PodInfo) -> LabelSelector {
-        let mut labels: BTreeMap<&str, &str> = BTreeMap::new();
-        let services = self.services.get(&pod.key.namespace);
-        for selector in services.into_iter().flat_map(BTreeMap::values) {
-            if selector.iter().all(|(k, v)| pod.labels.get(k) == Some(v)) {
-                labels.extend(selector.iter().map(|(k, v)| (k.as_str(), v.as_str())));
-            }
-        }
-        let mut requirements: Vec<Requirement> = labels
-            .into_iter()
-            .filter_map(|(key, value)| {
-                let values = BTreeSet::from([value.to_owned()]);
-                Requirement::new(key, Operator::Equals, values).ok()
-            })
-            .collect();
-        if let Some((kind, name)) = &pod.owner {
-            let key = (kind.clone(), pod.key.namespace.clone(), name.clone());
-            if let Some(selector) = self.owners.get(&key) {
-                requirements.extend(selector.requirements().iter().cloned());
-            }
-        }
-        LabelSelector::new(requirements)
-    }
-
     /// The constraints by which scores spread a pod: its own soft ones, or the defaults.
     pub(crate) fn soft_constraints(&self, pod: &PodInfo) -> Vec<Constraint> {
         if !pod.spread.is_empty() {
             return pod.spread.iter().filter(|c| !c.is_hard).cloned().collect();
         }
-        let selector = self.default_selector(pod);
+        let selector = self.kinships.of(pod);
         if selector.is_empty() {
             return Vec::new();
         }

@@ -15,6 +15,7 @@ mod diagnosis;
 mod engine;
 mod filter;
 mod hint;
+mod kinship;
 mod misfit;
 mod node;
 mod node_selector;
