@@ -108,9 +108,11 @@ const BY_CAPABILITY: &[(Capability, &str)] = &[
     (Capability::Perfmon, "perf_event_open"),
 ];
 
-/// The flags of `clone` that make namespaces: mounts, cgroups, names, IPC, users, processes and
-/// network.
-const NEW_NAMESPACES: u64 = 0x7E02_0000;
+/// The lowest flag of `clone` that makes a namespace (of cgroups); the others are above it, and with
+/// them only `CLONE_IO`, which programs do without. That of mounts is far below: it asks for
+/// `CAP_SYS_ADMIN`, which who is filtered here does not have. A comparison with a mask would say it
+/// all, but runtimes do not agree on which of its two values is the mask.
+const LOWEST_NAMESPACE: u64 = 0x0200_0000;
 /// The `personality` values that programs set: Linux, with the upper half of the address space, of
 /// an older version, both, and the question what it is.
 const PERSONALITIES: [u64; 5] = [0x0, 0x0008, 0x2_0000, 0x2_0008, 0xFFFF_FFFF];
@@ -146,15 +148,15 @@ pub fn runtime_default(architecture: Architecture, capabilities: Capabilities) -
     }
     let equal = LinuxSeccompOperator::ScmpCmpEq;
     for persona in PERSONALITIES {
-        syscalls.extend(allow_where("personality", persona, None, equal));
+        syscalls.extend(allow_where("personality", persona, equal));
     }
     let other = LinuxSeccompOperator::ScmpCmpNe;
-    syscalls.extend(allow_where("socket", AF_VSOCK, None, other));
+    syscalls.extend(allow_where("socket", AF_VSOCK, other));
     if capabilities.has(Capability::SysAdmin) {
         syscalls.push(allow("clone", None));
     } else {
-        let masked = LinuxSeccompOperator::ScmpCmpMaskedEq;
-        syscalls.extend(allow_where("clone", NEW_NAMESPACES, Some(0), masked));
+        let less = LinuxSeccompOperator::ScmpCmpLt;
+        syscalls.extend(allow_where("clone", LOWEST_NAMESPACE, less));
         // Its flags are in memory, where no filter sees them.
         let mut refused = LinuxSyscall::default();
         refused
@@ -186,20 +188,11 @@ fn allow(names: &str, argument: Option<LinuxSeccompArg>) -> LinuxSyscall {
 }
 
 /// A rule for calls with such an argument; no rule, and so no permission, if it cannot be built.
-fn allow_where(
-    names: &str,
-    value: u64,
-    second: Option<u64>,
-    operator: LinuxSeccompOperator,
-) -> Option<LinuxSyscall> {
+fn allow_where(names: &str, value: u64, operator: LinuxSeccompOperator) -> Option<LinuxSyscall> {
     let argument = LinuxSeccompArgBuilder::default()
         .index(0_usize)
         .value(value)
         .op(operator);
-    let argument = match second {
-        Some(second) => argument.value_two(second),
-        None => argument,
-    };
     Some(allow(names, Some(argument.build().ok()?)))
 }
 
@@ -285,16 +278,18 @@ mod tests {
         let capabilities = effective(&json!({}), false).unwrap();
         let profile = runtime_default(Architecture::Aarch64, capabilities);
         let rules = profile.syscalls().clone().unwrap();
-        let conditions = |name: &str| -> Vec<(u64, Option<u64>)> {
+        let conditions = |name: &str| -> Vec<(u64, LinuxSeccompOperator)> {
             rules
                 .iter()
                 .filter(|rule| rule.names().iter().any(|other| other == name))
                 .flat_map(|rule| rule.args().clone().unwrap_or_default())
-                .map(|argument| (argument.value(), argument.value_two()))
+                .map(|argument| (argument.value(), argument.op()))
                 .collect()
         };
-        assert_eq!(conditions("clone"), [(0x7E02_0000, Some(0))]);
-        assert_eq!(conditions("socket"), [(40, None)]);
+        let less = LinuxSeccompOperator::ScmpCmpLt;
+        assert_eq!(conditions("clone"), [(0x0200_0000, less)]);
+        let other = LinuxSeccompOperator::ScmpCmpNe;
+        assert_eq!(conditions("socket"), [(40, other)]);
         assert_eq!(conditions("personality").len(), 5);
     }
 
