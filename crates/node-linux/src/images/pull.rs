@@ -336,7 +336,7 @@ impl Pull<'_> {
             .stream;
         let (mut digest, mut count) = (Sha256::new(), 0u64);
         while let Some(bytes) = stream.next().await {
-            let bytes = bytes.map_err(|error| Error::Unavailable(error.to_string()))?;
+            let bytes = bytes.map_err(interrupted)?;
             count = count.saturating_add(bytes.len() as u64);
             if count > size {
                 break;
@@ -354,6 +354,20 @@ impl Pull<'_> {
             });
         }
         Ok(())
+    }
+}
+
+/// What the end of a transfer before its time means here. The client verifies what it passes on,
+/// and says so within an I/O error.
+fn interrupted(error: std::io::Error) -> Error {
+    let inner = error.get_ref();
+    match inner.and_then(|inner| inner.downcast_ref::<DigestError>()) {
+        Some(DigestError::VerificationError { expected, actual }) => Error::Corrupt {
+            what: "a blob".into(),
+            expected: expected.clone(),
+            found: actual.clone(),
+        },
+        _ => Error::Unavailable(error.to_string()),
     }
 }
 

@@ -5,8 +5,16 @@ use oci_client::Reference;
 
 /// A name in full: `busybox` is `docker.io/library/busybox:latest`.
 pub(crate) fn parse(name: &str) -> Result<Reference> {
-    name.parse()
-        .map_err(|error| Error::Invalid(format!("couldn't parse image name {name:?}: {error}")))
+    let wrong = |why: String| Error::Invalid(format!("couldn't parse image name {name:?}: {why}"));
+    let reference: Reference = name
+        .parse()
+        .map_err(|error: oci_client::ParseError| wrong(error.to_string()))?;
+    match reference.repository().contains(char::is_uppercase) {
+        true => Err(wrong(
+            "invalid reference format: repository name must be lowercase".into(),
+        )),
+        false => Ok(reference),
+    }
 }
 
 /// A name in full with a digest in place of its tag.
