@@ -4,8 +4,8 @@ use crate::tools;
 use anyhow::{Result, bail};
 use std::process::Command;
 
-/// Runs the layer check and `cargo test --workspace` with every kubectl that can be had and Chromium;
-/// `arguments` go to `cargo test`. On CI an end-to-end test that would be skipped is an error.
+/// Runs the layer check and `cargo test --workspace` with every kubectl that can be had, Chromium and
+/// a busybox; `arguments` go to `cargo test`. On CI a test that would be skipped is an error.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     crate::layers::check()?;
     let on_ci = std::env::var_os("CI").is_some();
@@ -21,14 +21,18 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
     if kubectls.is_empty() {
         bail!("no kubectl: install one, or run where apt can fetch Debian's kubernetes-client");
     }
-    let chromium = match tools::chromium() {
-        Ok(chromium) => Some(chromium),
-        Err(why) if on_ci => bail!("Chromium could not be had: {why:#}"),
-        Err(why) => {
-            eprintln!("SKIP: pages are not opened in a browser: {why:#}");
-            None
-        }
-    };
+    let wanted = [
+        (
+            "RAMPART_TEST_CHROMIUM",
+            "pages are not opened in a browser",
+            tools::chromium(),
+        ),
+        (
+            "RAMPART_TEST_BUSYBOX",
+            "no containers are run",
+            tools::busybox(),
+        ),
+    ];
     let joined = std::env::join_paths(&kubectls)?;
     let mut command = Command::new(env!("CARGO"));
     command
@@ -36,8 +40,14 @@ pub(crate) fn run(arguments: &[&str]) -> Result<()> {
         .args(arguments)
         .env("RAMPART_TEST_KUBECTLS", joined)
         .current_dir(tools::root());
-    if let Some(chromium) = chromium {
-        command.env("RAMPART_TEST_CHROMIUM", chromium);
+    for (variable, without, found) in wanted {
+        match found {
+            Ok(tool) => {
+                command.env(variable, tool);
+            }
+            Err(why) if on_ci => bail!("{without}: {why:#}"),
+            Err(why) => eprintln!("SKIP: {without}: {why:#}"),
+        }
     }
     tools::run(&mut command)
 }

@@ -41,62 +41,64 @@ pub(crate) fn chromium() -> Result<PathBuf> {
     if let Some(found) = on_path("chromium") {
         return Ok(found);
     }
-    let install = || {
+    apt_get(
+        &["install", "-qy", "--no-install-recommends", "chromium"],
+        &root(),
+    )?;
+    on_path("chromium").context("apt-get install left no chromium on PATH")
+}
+
+/// Debian's `kubectl` (1.20). An error says why it could not be had.
+pub(crate) fn debian_kubectl() -> Result<PathBuf> {
+    of_package("kubernetes-client", &["usr/bin/kubectl"])
+}
+
+/// Debian's `busybox`, of which tests make images. An error says why it could not be had.
+pub(crate) fn busybox() -> Result<PathBuf> {
+    of_package("busybox-static", &["bin/busybox", "usr/bin/busybox"])
+}
+
+/// A file of a Debian package, at the first of `places` that the package has. The package is
+/// fetched into `target/tools` with apt and not installed, so that it stands beside any other.
+fn of_package(package: &str, places: &[&str]) -> Result<PathBuf> {
+    let tools = root().join("target/tools");
+    let files = tools.join("debian");
+    let found = || {
+        let mut all = places.iter().map(|place| files.join(place));
+        all.find(|file| file.is_file())
+    };
+    if let Some(found) = found() {
+        return Ok(found);
+    }
+    let fetch = tools.join("fetch").join(package);
+    std::fs::create_dir_all(&fetch)?;
+    apt_get(&["download", "-q", package], &fetch)?;
+    let archive = std::fs::read_dir(&fetch)?
+        .filter_map(|entry| entry.ok().map(|e| e.path()))
+        .find(|path| path.extension().is_some_and(|e| e == "deb"))
+        .context("apt-get download left no package")?;
+    run(Command::new("dpkg").arg("-x").arg(archive).arg(&files))?;
+    found().with_context(|| format!("Debian's {package} has none of {places:?}"))
+}
+
+/// Runs `apt-get`, and once more with new package lists if it fails: a fresh machine has none.
+fn apt_get(arguments: &[&str], directory: &Path) -> Result<()> {
+    let attempt = || {
         Command::new("apt-get")
-            .args(["install", "-qy", "--no-install-recommends", "chromium"])
+            .args(arguments)
+            .current_dir(directory)
             .env("DEBIAN_FRONTEND", "noninteractive")
             .output()
             .context("apt-get is not on this machine")
     };
-    if !install()?.status.success() {
-        // A fresh machine has no package lists yet.
-        run(Command::new("apt-get").args(["update", "-q"]))?;
-        let output = install()?;
-        if !output.status.success() {
-            bail!(
-                "apt-get install: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            );
-        }
+    if attempt()?.status.success() {
+        return Ok(());
     }
-    on_path("chromium").context("apt-get install left no chromium on PATH")
-}
-
-/// Debian's `kubectl` (1.20), fetched into `target/tools` with apt and not installed, so that it
-/// stands beside any other. An error says why it could not be had.
-pub(crate) fn debian_kubectl() -> Result<PathBuf> {
-    let tools = root().join("target/tools");
-    let kubectl = tools.join("debian/usr/bin/kubectl");
-    if kubectl.is_file() {
-        return Ok(kubectl);
+    run(Command::new("apt-get").args(["update", "-q"]))?;
+    let output = attempt()?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("apt-get {}: {}", arguments.join(" "), said.trim());
     }
-    let fetch = tools.join("fetch");
-    std::fs::create_dir_all(&fetch)?;
-    let download = || {
-        Command::new("apt-get")
-            .args(["download", "-q", "kubernetes-client"])
-            .current_dir(&fetch)
-            .output()
-            .context("apt-get is not on this machine")
-    };
-    if !download()?.status.success() {
-        // A fresh machine has no package lists yet.
-        run(Command::new("apt-get").args(["update", "-q"]))?;
-        let output = download()?;
-        if !output.status.success() {
-            bail!(
-                "apt-get download: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            );
-        }
-    }
-    let package = std::fs::read_dir(&fetch)?
-        .filter_map(|entry| entry.ok().map(|e| e.path()))
-        .find(|path| path.extension().is_some_and(|e| e == "deb"))
-        .context("apt-get download left no package")?;
-    run(Command::new("dpkg")
-        .arg("-x")
-        .arg(package)
-        .arg(tools.join("debian")))?;
-    Ok(kubectl)
+    Ok(())
 }

@@ -27,10 +27,14 @@ pub(crate) struct Node {
     cgroup: String,
 }
 
-/// The machine's busybox, if it can stand alone in a container.
+/// The busybox that `RAMPART_TEST_BUSYBOX` names, else the machine's, if it can stand alone in a
+/// container.
 fn busybox() -> Option<Vec<u8>> {
-    let bytes = ["/bin/busybox", "/usr/bin/busybox"]
-        .iter()
+    let named = std::env::var_os("RAMPART_TEST_BUSYBOX").map(PathBuf::from);
+    let places = ["/bin/busybox", "/usr/bin/busybox"].map(PathBuf::from);
+    let bytes = named
+        .into_iter()
+        .chain(places)
         .find_map(|path| fs::read(path).ok())?;
     (!needs_loader(&bytes)).then_some(bytes)
 }
