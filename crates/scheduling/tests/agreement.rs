@@ -261,7 +261,10 @@ proptest! {
             "spec": { "selector": app(0) },
             "status": { "disruptionsAllowed": allowed },
         }));
-        let pod = pod("q", asked);
+        let mut pod = pod("q", asked);
+        // Above most of those that run and more than most nodes have left, so that plans are made.
+        pod["spec"]["priority"] = json!(3);
+        pod["spec"]["containers"][0]["resources"] = json!({ "requests": { "cpu": "2" } });
         let info = PodInfo::new(&pod);
         let Err(diagnosis) = engine.schedule(&info) else {
             return Ok(());
