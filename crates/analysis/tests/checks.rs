@@ -675,6 +675,17 @@ fn cases() -> Vec<(&'static str, String, String)> {
             namespace("pod-security.kubernetes.io/enforce: restricted"),
         ),
         (
+            "RMP-NS-006",
+            both(
+                &namespace("pod-security.kubernetes.io/enforce: baseline"),
+                &whole("hostPID: true"),
+            ),
+            both(
+                &namespace("pod-security.kubernetes.io/enforce: baseline"),
+                &whole(""),
+            ),
+        ),
+        (
             "RMP-PSP-001",
             psp("privileged: true"),
             psp("privileged: false"),
@@ -745,6 +756,31 @@ fn checks_find_what_they_say_and_nothing_else() {
 
 /// Checks that find nothing until they are configured: they have tests of their own below.
 const CONFIGURED: [&str; 1] = ["RMP-IMG-003"];
+
+#[test]
+fn a_workload_is_held_to_the_version_of_its_namespaces_level() {
+    let level = |version: &str| {
+        let labels = format!(
+            "pod-security.kubernetes.io/enforce: restricted, \
+             pod-security.kubernetes.io/enforce-version: {version}"
+        );
+        both(&namespace(&labels), &stateful_set("ReadWriteOnce"))
+    };
+    let snapshot = snapshot(&level("v1.0"));
+    let report = audit(&snapshot, "");
+    let finding = report
+        .findings
+        .iter()
+        .find(|finding| finding.check.id == "RMP-NS-006")
+        .expect("a finding");
+    assert!(
+        finding
+            .message
+            .starts_with("violates PodSecurity \"restricted:v1.0\": runAsNonRoot != true"),
+        "{}",
+        finding.message
+    );
+}
 
 #[test]
 fn every_check_has_a_case() {

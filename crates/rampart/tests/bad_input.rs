@@ -761,6 +761,8 @@ fn changes_to_what_is_not_there_any_more() {
     let by_uid = &format!(
         "{conflict}Precondition failed: UID in precondition: 1, UID in object meta: {uid}"
     );
+    // Upstream names the kind here, where it names the resource elsewhere.
+    let conflict = "409 Conflict: Operation cannot be fulfilled on ConfigMap \"target\": ";
     let stale_uid = &format!(
         "{conflict}the UID in the precondition (1) does not match the UID in record ({uid}). The \
          object might have been deleted and then recreated"

@@ -91,6 +91,24 @@ pub(super) static CHECKS: &[Check] = &[
         run: Run::Whole(unreadable_label),
         ..BLANK
     },
+    Check {
+        id: "RMP-NS-006",
+        title: "pod that its namespace refuses",
+        severity: Severity::Medium,
+        what: "Pods, and workloads that make pods, which the Pod Security level of their own \
+               namespace refuses.",
+        why: "The workload is accepted and no pod of it ever starts; pods that are there already \
+              run on until they are replaced, and are not then.",
+        fix: "give the pod what the level asks for (`rampart fix --level`), or move it to a \
+              namespace of its own with the level it needs",
+        references: &[
+            cis("5.2.1"),
+            nsa("Pod security enforcement"),
+            pss("Pod Security Admission"),
+        ],
+        run: Run::Whole(refused_pods),
+        ..BLANK
+    },
 ];
 
 /// A namespace that somebody answers for: it was written, or pods were written into it.
@@ -192,6 +210,28 @@ fn privileged_level<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
         if policy.enforce.level == Level::Privileged {
             let field = format!("metadata.labels[{}]", labels::ENFORCE);
             sink.add(namespace, field, "admits every pod");
+        }
+    }
+}
+
+fn refused_pods<'a>(context: &Context<'a>, sink: &mut Sink<'a, '_>) {
+    for namespace in with_pods(context) {
+        let labels = meta::labels(&namespace.object.value);
+        if !labels.contains_key(labels::ENFORCE) {
+            continue;
+        }
+        let label = |key: &str| labels.get(key).copied();
+        let (policy, _) = NamespacePolicy::default().with_labels(label);
+        for template in context.templates(namespace.object.name()) {
+            let violations =
+                pod_security::evaluate(policy.enforce, template.metadata, template.spec);
+            let fields = violations.iter().flat_map(|violation| &violation.fields);
+            let first = fields.map(|place| place.path.as_str()).next();
+            if !violations.is_empty() {
+                let message = pod_security::standards::refusal(policy.enforce, &violations);
+                let path = super::standard::owner_path(template, first.unwrap_or("spec"));
+                sink.add(template.owner, path, message);
+            }
         }
     }
 }

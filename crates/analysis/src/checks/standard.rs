@@ -4,7 +4,7 @@
 
 use super::{Added, Pod, Sink};
 use pod_security::Place;
-use snapshot::{Container, Level};
+use snapshot::{Container, Level, PodTemplate};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -85,13 +85,15 @@ impl<'a> Pod<'a> {
 
     /// The path in the owner of a field, by its path in the pod.
     pub(super) fn owner_path(&self, path: &str) -> String {
-        match path.strip_prefix("metadata.") {
-            Some(rest) => self.template.metadata_field(rest),
-            None => {
-                let rest = path.strip_prefix("spec.").unwrap_or(path);
-                self.template.field(rest)
-            }
-        }
+        owner_path(&self.template, path)
+    }
+}
+
+/// The path in what makes a pod of a field, by its path in the pod.
+pub(super) fn owner_path(template: &PodTemplate<'_>, path: &str) -> String {
+    match path.strip_prefix("metadata.") {
+        Some(rest) => template.metadata_field(rest),
+        None => template.field(path.strip_prefix("spec.").unwrap_or(path)),
     }
 }
 
