@@ -18,6 +18,10 @@ use serde_json::json;
 use std::hint::black_box;
 use std::sync::Arc;
 
+/// The product's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Objects by plural name.
 struct Cluster(Vec<(&'static str, Arc<Value>)>);
 
