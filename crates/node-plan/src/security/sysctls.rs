@@ -2,27 +2,12 @@
 
 use model::Value;
 use model::validation::read::{get, is_true, list, text};
+use pod_security::standards::SAFE_SYSCTLS;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// The reason with which a pod is refused by the node.
 pub const FORBIDDEN: &str = "SysctlForbidden";
-
-/// Parameters that every pod may set.
-const SAFE: [&str; 12] = [
-    "kernel.shm_rmid_forced",
-    "net.ipv4.ip_local_port_range",
-    "net.ipv4.ip_local_reserved_ports",
-    "net.ipv4.ip_unprivileged_port_start",
-    "net.ipv4.ping_group_range",
-    "net.ipv4.tcp_fin_timeout",
-    "net.ipv4.tcp_keepalive_intvl",
-    "net.ipv4.tcp_keepalive_probes",
-    "net.ipv4.tcp_keepalive_time",
-    "net.ipv4.tcp_rmem",
-    "net.ipv4.tcp_syncookies",
-    "net.ipv4.tcp_wmem",
-];
 
 /// Parameters of the IPC namespace, besides `fs.mqueue.*`.
 const OF_IPC: [&str; 8] = [
@@ -63,7 +48,7 @@ pub fn sysctls(
     let mut found = BTreeMap::new();
     for sysctl in list(context, "sysctls") {
         let name = with_dots(text(sysctl, "name"));
-        let allowed = SAFE.contains(&name.as_str())
+        let allowed = SAFE_SYSCTLS.contains(&name.as_str())
             || unsafe_allowed.iter().any(|pattern| {
                 let pattern = with_dots(pattern);
                 pattern
