@@ -2,6 +2,7 @@
 //! that volumes can grow.
 
 use crate::{Lookup, Operation, Plugin, Request, forbidden};
+use model::kinds::core::claim_spec::storage_class;
 use model::quantity::Quantity;
 use model::status::Status;
 use model::{Value, meta};
@@ -16,17 +17,9 @@ fn size(claim: &Value) -> Quantity {
     Quantity::from_value(size).unwrap_or(Quantity::ZERO)
 }
 
-/// The class that a claim names; the annotation of old goes before the field.
-fn class(claim: &Value) -> &str {
-    let old = "volume.beta.kubernetes.io/storage-class";
-    let old = meta::at(claim, &["metadata", "annotations", old]);
-    old.and_then(Value::as_str)
-        .unwrap_or_else(|| meta::text(claim, &["spec", "storageClassName"]))
-}
-
 fn can_grow(claim: &Value, before: &Value, cluster: &dyn Lookup) -> bool {
-    let name = class(claim);
-    if name.is_empty() || name != class(before) {
+    let name = storage_class(claim).unwrap_or_default();
+    if name.is_empty() || Some(name) != storage_class(before) {
         return false;
     }
     let class = cluster.get("storage.k8s.io", "storageclasses", "", name);

@@ -3,6 +3,7 @@
 
 use crate::node_selector::NodeSelector;
 use crate::scope::{self, selects};
+use model::kinds::core::claim_spec::storage_class;
 use model::quantity::Quantity;
 use model::selector::LabelSelector;
 use model::{Value, meta};
@@ -16,8 +17,6 @@ pub const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
 pub const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 /// The provisioner of classes whose volumes are made by hand.
 pub const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
-/// How the class was named before there was a field; the annotation goes before the field.
-const OLD_CLASS: &str = "volume.beta.kubernetes.io/storage-class";
 
 /// A PersistentVolumeClaim.
 #[derive(Debug, Clone)]
@@ -120,8 +119,7 @@ impl Claim {
     /// Reads a claim.
     pub fn of(claim: &Value) -> Self {
         let text = |path: &[&str]| meta::text(claim, path).to_owned();
-        let class = annotation(claim, OLD_CLASS)
-            .or_else(|| meta::at(claim, &["spec", "storageClassName"])?.as_str());
+        let class = storage_class(claim);
         let owners = meta::list(claim, &["metadata", "ownerReferences"]);
         let owner = owners
             .iter()
@@ -175,8 +173,7 @@ impl Volume {
             let text = |field: &str| meta::text(csi, &[field]).to_owned();
             (text("driver"), text("volumeHandle"))
         });
-        let class = annotation(volume, OLD_CLASS)
-            .unwrap_or_else(|| meta::text(volume, &["spec", "storageClassName"]));
+        let class = storage_class(volume).unwrap_or_default();
         let labels = meta::labels(volume).into_iter();
         let affinity = meta::at(volume, &["spec", "nodeAffinity", "required"]);
         Self {

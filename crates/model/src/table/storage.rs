@@ -4,6 +4,7 @@ use super::cells::{
     AGE, NAME, NONE, UNSET, age_of, boolean, cells, count, flag, integer, is_deleted, joined, or,
     quantity, text, wide,
 };
+use crate::kinds::core::claim_spec::storage_class;
 use crate::resource::Column;
 use crate::{Value, meta};
 
@@ -105,17 +106,9 @@ fn modes(object: &Value, path: &[&str]) -> String {
     short.join(",")
 }
 
-/// The storage class, which an old annotation names with precedence.
+/// The storage class, empty if it names none.
 fn class_name(object: &Value) -> &str {
-    let annotation = [
-        "metadata",
-        "annotations",
-        "volume.beta.kubernetes.io/storage-class",
-    ];
-    match meta::at(object, &annotation).and_then(Value::as_str) {
-        Some(class) => class,
-        None => meta::text(object, &["spec", "storageClassName"]),
-    }
+    storage_class(object).unwrap_or_default()
 }
 
 fn attributes_class(object: &Value) -> &str {

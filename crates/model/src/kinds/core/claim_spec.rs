@@ -2,12 +2,21 @@
 //! claims (ephemeral volumes, stateful sets).
 
 use super::resources;
-use crate::Value;
 use crate::field::ErrorList;
 use crate::validation::amounts::Amount;
 use crate::validation::at::{At, Report};
 use crate::validation::read::{get, list, map, text, texts};
 use crate::validation::{names, selector};
+use crate::{Value, meta};
+
+/// The storage class that a claim or a volume names: by the annotation of old if it has that, else by
+/// its field. Empty names none on purpose.
+pub fn storage_class(object: &Value) -> Option<&str> {
+    let old = "volume.beta.kubernetes.io/storage-class";
+    meta::at(object, &["metadata", "annotations", old])
+        .and_then(Value::as_str)
+        .or_else(|| meta::at(object, &["spec", "storageClassName"])?.as_str())
+}
 
 /// The ways in which a volume may be mounted.
 pub(crate) const ACCESS_MODES: &[&str] = &[
