@@ -11,7 +11,7 @@ mod support;
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
-use support::{Kubectl, with_every_kubectl};
+use support::{field, with_every_kubectl};
 
 const POD: &str = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: \
                    {containers: [{name: c, image: nginx, resources: {limits: {cpu: 1, memory: \
@@ -36,10 +36,6 @@ spec:
       - name: b
         image: b:1
 ";
-
-fn field(kubectl: &Kubectl<'_>, object: &str, path: &str) -> String {
-    kubectl.ok(&["get", object, "-o", &format!("jsonpath={{{path}}}")])
-}
 
 #[test]
 fn objects_are_shown_in_every_form() {

@@ -10,16 +10,7 @@
 mod support;
 
 use support::analyst::workshop;
-use support::{Cluster, Kubectl, with_every_kubectl};
-
-fn field(kubectl: &Kubectl<'_>, object: &str, path: &str) -> String {
-    kubectl.ok(&["get", object, "-o", &format!("jsonpath={{{path}}}")])
-}
-
-fn ready(kubectl: &Kubectl<'_>, pod: &str) {
-    let pod = format!("pod/{pod}");
-    kubectl.ok(&["wait", "--for=condition=Ready", &pod, "--timeout=60s"]);
-}
+use support::{Cluster, Kubectl, field, ready, with_every_kubectl};
 
 fn unscheduled(kubectl: &Kubectl<'_>, pod: &str) -> String {
     let path = ".status.conditions[?(@.type=='PodScheduled')].message";

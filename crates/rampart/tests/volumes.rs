@@ -9,16 +9,7 @@
 
 mod support;
 
-use support::{Kubectl, with_every_kubectl};
-
-fn field(kubectl: &Kubectl<'_>, object: &str, path: &str) -> String {
-    kubectl.ok(&["get", object, "-o", &format!("jsonpath={{{path}}}")])
-}
-
-fn ready(kubectl: &Kubectl<'_>, pod: &str) {
-    let pod = format!("pod/{pod}");
-    kubectl.ok(&["wait", "--for=condition=Ready", &pod, "--timeout=60s"]);
-}
+use support::{Kubectl, field, ready, with_every_kubectl};
 
 /// Asks until the answer is the expected one.
 fn becomes(kubectl: &Kubectl<'_>, object: &str, path: &str, expected: &str) {

@@ -337,6 +337,17 @@ pub(crate) fn with_every_kubectl(test: impl Fn(&Cluster, &Kubectl<'_>)) {
     }
 }
 
+/// A field of an object, by its JSONPath.
+pub(crate) fn field(kubectl: &Kubectl<'_>, object: &str, path: &str) -> String {
+    kubectl.ok(&["get", object, "-o", &format!("jsonpath={{{path}}}")])
+}
+
+/// Waits until a pod is ready.
+pub(crate) fn ready(kubectl: &Kubectl<'_>, pod: &str) {
+    let pod = format!("pod/{pod}");
+    kubectl.ok(&["wait", "--for=condition=Ready", &pod, "--timeout=60s"]);
+}
+
 /// The workshop's manifests, in order.
 pub(crate) fn workshop() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/workshop");
